@@ -1,0 +1,1 @@
+DELETE FROM waiter WHERE name = ?1 AND until <= ?2

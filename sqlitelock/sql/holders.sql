@@ -1,0 +1,3 @@
+SELECT name, holder, owner, note, mode, slots, token, since, until, broken FROM lease
+WHERE (name = ?1 OR ?2 AND substr(name, 1, length(?1)) = ?1) AND until > NOW_US
+ORDER BY name, token

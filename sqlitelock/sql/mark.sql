@@ -1,0 +1,1 @@
+INSERT OR REPLACE INTO mark (holder, until) VALUES (?1, ?2)
