@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/pawl-go/pawl/internal/lab"
+	"github.com/pawl-go/pawl/internal/lab/flashsale"
+	"github.com/spf13/cobra"
+)
+
+// workerCommand is the hidden command that a worker process of the lab runs.
+const workerCommand = "worker"
+
+// scenarios returns the races of the lab.
+func scenarios() []*lab.Scenario {
+	return []*lab.Scenario{flashsale.Scenario()}
+}
+
+func newLabCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "lab",
+		Short: "Run the classic races for real, with processes that are killed and paused",
+		Long: "Run the classic races for real: several processes, a real database, and processes that are\n" +
+			"killed and paused in the worst moment. Alone it lists what there is.",
+		Args: knownScenario,
+		RunE: func(cmd *cobra.Command, _ []string) error { return listLab(cmd.OutOrStdout()) },
+	}
+	for _, scenario := range scenarios() {
+		cmd.AddCommand(newScenarioCommand(scenario))
+	}
+	cmd.AddCommand(newLabWorkerCommand())
+	return cmd
+}
+
+func knownScenario(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, scenario := range scenarios() {
+		names = append(names, scenario.Name)
+	}
+	return usageError("unknown scenario %q, want %s; %q explains them", args[0], strings.Join(names, " or "), cmd.CommandPath())
+}
+
+// listLab prints every scenario and strategy in a line.
+func listLab(w io.Writer) error {
+	table := newTable(w)
+	for _, scenario := range scenarios() {
+		fmt.Fprintf(table, "%s\t%s\n", scenario.Name, scenario.Line)
+		for _, strategy := range scenario.Strategies {
+			fmt.Fprintf(table, "  %s\t%s\n", strategy.Name, strategy.Line)
+		}
+	}
+	fmt.Fprintf(table, "\nRun one with: pawl lab %s\n", scenarios()[0].Name)
+	return table.Flush()
+}
+
+// newLabWorkerCommand is what a worker process runs.
+func newLabWorkerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    workerCommand,
+		Hidden: true,
+		Args:   noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			err := lab.Work(scenarios(), os.Stdin, os.Stdout)
+			if errors.Is(err, lab.ErrNoJob) {
+				return &exitError{codeUsage, err}
+			}
+			return err
+		},
+	}
+}
+
+// labFlags are the flags of a scenario that need work before they are a session.
+type labFlags struct {
+	strategy, faults string
+	form             output
+}
+
+func newScenarioCommand(scenario *lab.Scenario) *cobra.Command {
+	session := &lab.Session{Scenario: scenario}
+	var flags labFlags
+	cmd := &cobra.Command{
+		Use:   scenario.Name,
+		Short: scenario.Line,
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runScenario(cmd, session, flags)
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&session.Stock, "stock", 100, "pieces to sell")
+	f.IntVar(&session.Buyers, "buyers", 1000, "buyers, each of whom wants one")
+	f.IntVar(&session.Procs, "procs", 4, "worker processes")
+	f.IntVar(&session.Clients, "clients", 8, "buyers that a process serves at once")
+	f.StringVar(&flags.strategy, "strategy", "all", "`names` parted by commas, or all")
+	f.StringVar(&flags.faults, "faults", "all", "what strikes a worker: `none|kill|pause|all`")
+	f.StringVar(&session.DB, "db", "", "`URL` of the shop's database: sqlite:///path (default a new file, removed in the end)")
+	f.StringVarP(&session.Backend, "backend", "b", "", "`URL` of the locks (default a new SQLite file, removed in the end)")
+	f.Uint64Var(&session.Seed, "seed", 0, "order of the buyers and moment of the faults (default a random one)")
+	addOutputFlag(cmd, &flags.form)
+	return cmd
+}
+
+func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error {
+	if err := fillSession(cmd, session, flags); err != nil {
+		return &exitError{codeUsage, err}
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	progress := newProgress(os.Stderr)
+	session.Progress = progress.show
+	report, err := session.Run(ctx)
+	progress.clear()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return exitWith(codeSignalOffset+int(syscall.SIGINT), "interrupted; the workers are stopped and the temporary files removed")
+	case err != nil:
+		return err
+	}
+	if err := printReport(cmd.OutOrStdout(), report, flags.form); err != nil {
+		return err
+	}
+	if wrong := report.Contradictions(); len(wrong) > 0 {
+		return exitWith(codeFailed, "%d of %d runs broke what should be safe, the first one %s with faults %s",
+			len(wrong), len(report.Runs), wrong[0].Strategy, wrong[0].Faults)
+	}
+	return nil
+}
+
+// fillSession turns the flags into what the session wants. Its errors are wrong usage.
+func fillSession(cmd *cobra.Command, session *lab.Session, flags labFlags) (err error) {
+	if session.Strategies, err = session.Scenario.Pick(flags.strategy); err != nil {
+		return fmt.Errorf("--strategy: %w", err)
+	}
+	if session.Faults, err = lab.PickFaults(flags.faults); err != nil {
+		return fmt.Errorf("--faults: %w", err)
+	}
+	if session.DB != "" {
+		session.DB = absolute(session.DB)
+	}
+	if session.Backend != "" {
+		session.Backend = absolute(session.Backend)
+	}
+	if !cmd.Flags().Changed("seed") {
+		session.Seed = uint64(rand.Uint32()) // short enough to be typed
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	session.Worker = []string{self, "lab", workerCommand}
+	return session.Check()
+}
+
+func printReport(w io.Writer, report *lab.Report, form output) error {
+	if form == outputJSON {
+		return writeJSON(w, report)
+	}
+	return report.WriteTable(w)
+}

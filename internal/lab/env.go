@@ -1,0 +1,95 @@
+package lab
+
+import (
+	"context"
+	"database/sql"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pawl-go/pawl"
+)
+
+// Point is a place in a strategy's critical section where a fault can strike.
+type Point int
+
+// The points that every strategy passes.
+const (
+	// BeforeWrite is after the last look at the rows and at the lock, and before the
+	// write that rests on it. No transaction is open.
+	BeforeWrite Point = iota
+	// InsideWrite is between two statements of the transaction that writes.
+	InsideWrite
+)
+
+// pointOf returns where fault strikes.
+func pointOf(fault Fault) Point {
+	if fault == Kill {
+		return InsideWrite
+	}
+	return BeforeWrite
+}
+
+// Env is what a strategy works with in one worker process.
+type Env struct {
+	DB    *DB
+	Locks *pawl.Client
+	// Lock is the name of the lock of this run.
+	Lock string
+
+	job    job
+	out    *speaker
+	resume chan struct{}
+	passes atomic.Int64
+	// gate is held for writing by whom the fault pauses, and for reading by those who
+	// write to the database.
+	gate sync.RWMutex
+}
+
+// Think takes the time that a shop needs between reading a price and writing an
+// order, different each time.
+func (e *Env) Think() {
+	time.Sleep(time.Duration((0.5 + rand.Float64()) * float64(e.job.Think)))
+}
+
+// Tx runs fn in a transaction, as [DB.Tx] does. Strategies write with it.
+//
+// It keeps other goroutines of a process from being inside a transaction when the
+// process is paused: SQLite's one write lock would be paused with it, and the rest of
+// the shop would wait for that instead of showing what it does meanwhile.
+func (e *Env) Tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	e.gate.RLock()
+	defer e.gate.RUnlock()
+	return e.DB.Tx(ctx, fn)
+}
+
+// Refused counts a stale write that the database has refused.
+func (e *Env) Refused() { e.out.say(message{Kind: kindRefused}) }
+
+// Failpoint lets the fault of this run strike if it is due at p: it blocks until the
+// process is killed, or has been paused and told to go on. One worker of a run is
+// struck, once.
+func (e *Env) Failpoint(p Point) {
+	fault := e.job.Setup.Fault
+	if fault == None || p != pointOf(fault) || e.passes.Add(1) <= int64(e.job.Passes) || !e.claim() {
+		return
+	}
+	if fault == Pause {
+		e.gate.Lock()
+		defer e.gate.Unlock()
+	}
+	e.out.say(message{Kind: kindAt})
+	<-e.resume
+}
+
+// claim reports whether this is the first to reach the failpoint in any process.
+func (e *Env) claim() bool {
+	file, err := os.OpenFile(e.job.Claim, os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return false
+	}
+	_ = file.Close()
+	return true
+}

@@ -1,0 +1,33 @@
+package flashsale
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/pawl-go/pawl/internal/lab"
+)
+
+var decrement = lab.Strategy{
+	Name: "decrement",
+	Line: "read the stock, then num = num - 1",
+	Why: "No update is lost, because the database subtracts. But whoever has read that one piece is left takes it, " +
+		"however many have: the stock falls below zero.",
+	Expect: func(s lab.Setup) lab.Verdict { return lab.BrokenIf(s.AtOnce() > 1 && s.Buyers > s.Stock) },
+	New: func(env *lab.Env) lab.Serve {
+		return func(ctx context.Context, buyer int) (lab.Answer, error) {
+			s, err := readStock(ctx, env)
+			if err != nil {
+				return "", err
+			}
+			if s.num <= 0 {
+				return lab.SoldOut, nil
+			}
+			env.Think()
+			env.Failpoint(lab.BeforeWrite)
+			return answer(sell(ctx, env, buyer, func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ?"), product)
+				return err
+			}))
+		}
+	},
+}

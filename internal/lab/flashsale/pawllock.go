@@ -1,0 +1,73 @@
+package flashsale
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/internal/lab"
+)
+
+var pawlLock = lab.Strategy{
+	Name: "pawl",
+	Line: "read-then-write under a pawl lock",
+	Why: "One holder at a time in all processes, and when it dies the next one gets the lock after the TTL. " +
+		"What no lock can do: stop a holder that was paused past its lease, after its last look at the lock, " +
+		"from writing what it read before.",
+	// The waiters of the paused process itself take over as well, once it goes on.
+	Expect: func(s lab.Setup) lab.Verdict { return lab.BrokenIf(s.Fault == lab.Pause && s.AtOnce() > 1) },
+	New: func(env *lab.Env) lab.Serve {
+		return underLock(env, guard{
+			enter: func(context.Context, *pawl.Lock) error { return nil },
+			write: func(ctx context.Context, _ *pawl.Lock, num int) change { return setNum(ctx, env, num) },
+		})
+	},
+}
+
+// guard is what a strategy does beside the lock.
+type guard struct {
+	// enter is called under the lock before the read that the write rests on.
+	enter func(ctx context.Context, lock *pawl.Lock) error
+	// write changes the stock to num.
+	write func(ctx context.Context, lock *pawl.Lock, num int) change
+}
+
+// underLock is read-then-write under the lock. A buyer whose lock is lost before the
+// write stands in line again.
+func underLock(env *lab.Env, g guard) lab.Serve {
+	return func(ctx context.Context, buyer int) (lab.Answer, error) {
+		for {
+			told, err := tryLocked(ctx, env, buyer, g)
+			if !errors.Is(err, pawl.ErrLost) || ctx.Err() != nil {
+				return told, err
+			}
+		}
+	}
+}
+
+func tryLocked(ctx context.Context, env *lab.Env, buyer int, g guard) (lab.Answer, error) {
+	lock, err := env.Locks.Lock(ctx, env.Lock)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Unlock() //nolint:errcheck // the buyer's answer is in the rows by now, lost or not
+	if s, err := readStock(ctx, env); err != nil || s.num <= 0 {
+		return lab.SoldOut, err
+	}
+	if err := g.enter(ctx, lock); err != nil {
+		return "", err
+	}
+	s, err := readStock(ctx, env)
+	if err != nil || s.num <= 0 {
+		return lab.SoldOut, err
+	}
+	env.Think()
+	if lock.Context().Err() != nil {
+		return "", context.Cause(lock.Context())
+	}
+	// The write gets ctx and not the lock's context. That one would end some more of
+	// these writes, and not the one that has left the process already: the window
+	// gets narrower and stays.
+	env.Failpoint(lab.BeforeWrite)
+	return answer(sell(ctx, env, buyer, g.write(ctx, lock, s.num-1)))
+}

@@ -1,0 +1,34 @@
+package flashsale
+
+import (
+	"context"
+
+	"github.com/pawl-go/pawl/internal/lab"
+)
+
+var readThenWrite = lab.Strategy{
+	Name: "read-then-write",
+	Line: "read the stock, think, write one less",
+	Why: "Two buyers read the same number and both write one less than that: two orders, one piece taken. " +
+		"A transaction around the write alone does not help, the number was read before it.",
+	Expect: func(s lab.Setup) lab.Verdict { return lab.BrokenIf(s.AtOnce() > 1) },
+	New: func(env *lab.Env) lab.Serve {
+		return func(ctx context.Context, buyer int) (lab.Answer, error) {
+			return buyByReading(ctx, env, buyer)
+		}
+	},
+}
+
+// buyByReading is right when nobody else does the same meanwhile.
+func buyByReading(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error) {
+	s, err := readStock(ctx, env)
+	if err != nil {
+		return "", err
+	}
+	if s.num <= 0 {
+		return lab.SoldOut, nil
+	}
+	env.Think()
+	env.Failpoint(lab.BeforeWrite)
+	return answer(sell(ctx, env, buyer, setNum(ctx, env, s.num-1)))
+}

@@ -1,0 +1,208 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pawl-go/pawl/fence"
+)
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	yes := func(n int) tally { return tally{bought: make([]time.Duration, n)} }
+	stuckOne := yes(10)
+	stuckOne.stuck = 1
+	silent := yes(10)
+	silent.unanswered = 2
+	tests := []struct {
+		name   string
+		counts Counts
+		tally  tally
+		want   Result
+	}{
+		{"all sold", Counts{Sold: 10}, yes(10), Result{Verdict: Safe}},
+		{"some left", Counts{Sold: 4, Left: 6}, yes(4), Result{Verdict: Safe}},
+		{"nothing happened", Counts{Left: 10}, yes(0), Result{Verdict: Safe}},
+		{"answer lost with a killed process", Counts{Sold: 10}, yes(9), Result{Verdict: Safe}},
+		{"sold below zero", Counts{Sold: 12, Left: -2}, yes(12), Result{Oversold: 2, Verdict: Broken}},
+		{"one update lost", Counts{Sold: 5, Left: 6}, yes(5), Result{Lost: 1, Verdict: Broken}},
+		{"updates lost and oversold", Counts{Sold: 30}, yes(30), Result{Oversold: 20, Lost: 20, Verdict: Broken}},
+		{"taken without an order", Counts{Sold: 3, Left: 6}, yes(3), Result{Lost: 1, Verdict: Broken}},
+		{"told yes without an order", Counts{Sold: 9, Left: 1}, yes(10), Result{Unbacked: 1, Verdict: Broken}},
+		{"stuck", Counts{Sold: 10}, stuckOne, Result{Stuck: 1, Verdict: Broken}},
+		{"without an answer", Counts{Sold: 10}, silent, Result{Stuck: 2, Verdict: Broken}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			setup := Setup{Stock: 10, Buyers: 40, Procs: 2, Clients: 2, Fault: None}
+			strategy := Strategy{Expect: func(Setup) Verdict { return tt.want.Verdict }}
+			got := newResult(strategy, setup, tt.counts, &tt.tally)
+			short := Result{Oversold: got.Oversold, Lost: got.Lost, Unbacked: got.Unbacked, Stuck: got.Stuck, Verdict: got.Verdict}
+			if diff := cmp.Diff(tt.want, short); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got.Contradicts() || got.NotShown() || got.Note != "" {
+				t.Errorf("as expected, but noted: %q", got.Note)
+			}
+		})
+	}
+}
+
+func TestExpectation(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		expected, verdict     Verdict
+		contradicts, notShown bool
+	}{
+		{Safe, Safe, false, false},
+		{Safe, Broken, true, false},
+		{Broken, Safe, false, true},
+		{Broken, Broken, false, false},
+	} {
+		r := Result{Expected: tt.expected, Verdict: tt.verdict}
+		if r.Contradicts() != tt.contradicts || r.NotShown() != tt.notShown {
+			t.Errorf("%s, expected %s: contradicts %t, not shown %t", tt.verdict, tt.expected, r.Contradicts(), r.NotShown())
+		}
+	}
+}
+
+// A fault that found nobody is told: the run says nothing of the fault then.
+func TestNoteOfAFaultThatDidNotStrike(t *testing.T) {
+	t.Parallel()
+	r := newResult(Strategy{Expect: func(Setup) Verdict { return Safe }}, Setup{Stock: 1, Fault: Pause}, Counts{Left: 1}, &tally{})
+	if want := "nobody reached the failpoint, so there was no pause"; r.Note != want {
+		t.Errorf("note %q, want %q", r.Note, want)
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	t.Parallel()
+	var times []time.Duration
+	for i := range 100 {
+		times = append(times, time.Duration(100-i)*time.Millisecond)
+	}
+	got := []float64{percentile(nil, 0.5), percentile(times[:1], 0.99), percentile(times, 0.5), percentile(times, 0.99)}
+	if diff := cmp.Diff([]float64{0, 100, 50, 99}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPick(t *testing.T) {
+	t.Parallel()
+	s := &Scenario{Strategies: []Strategy{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
+	for text, want := range map[string][]string{
+		"all": {"a", "b", "c"}, "b": {"b"}, "c, a": {"c", "a"}, "": nil, "d": nil, "a,": nil, "all,a": nil,
+	} {
+		picked, err := s.Pick(text)
+		if (err != nil) != (want == nil) {
+			t.Errorf("%q: error %v", text, err)
+		}
+		var got []string
+		for _, strategy := range picked {
+			got = append(got, strategy.Name)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+	for text, want := range map[string]int{"all": 3, "none": 1, "kill": 1, "pause": 1, "": 0, "kill,pause": 0} {
+		if got, err := PickFaults(text); len(got) != want || (err != nil) != (want == 0) {
+			t.Errorf("faults %q: %v, %v", text, got, err)
+		}
+	}
+}
+
+func TestCheckDB(t *testing.T) {
+	t.Parallel()
+	for rawURL, ok := range map[string]bool{
+		"sqlite:///a/b.db": true, "sqlite://./b.db": true, "sqlite://../b.db": true, "sqlite:///a%20b.db": true,
+		"": false, "b.db": false, "/a/b.db": false, "sqlite:b.db": false, "sqlite://": false, "sqlite://host/b.db": false,
+		"sqlite:///b.db?mode=ro": false, "mysql://u:p@h/d": false, "sqlite:///%zz": false,
+	} {
+		err := CheckDB(rawURL)
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", rawURL, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), "u:p") || !strings.Contains(err.Error(), "sqlite:///absolute/path")) {
+			t.Errorf("%q: error %q tells a password, or not the right form", rawURL, err)
+		}
+	}
+}
+
+func TestPlaceholders(t *testing.T) {
+	t.Parallel()
+	const query = "UPDATE t SET a = ? WHERE b = ?"
+	for dialect, want := range map[fence.Dialect]string{
+		fence.SQLite: query, fence.MySQL: query, fence.PostgreSQL: "UPDATE t SET a = $1 WHERE b = $2",
+	} {
+		db := DB{Dialect: dialect}
+		if got := db.SQL(query); got != want {
+			t.Errorf("%v: %q, want %q", dialect, got, want)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	why := strings.Repeat("It holds because it does. ", 9)
+	r := &Report{Scenario: "flashsale", DB: "sqlite:///shop.db", Backend: "sqlite:///locks.db", Moral: "Fence."}
+	for _, name := range []string{"a", "optimistic-retry"} {
+		for _, fault := range Faults() {
+			r.Runs = append(r.Runs, Result{
+				Strategy: name, Faults: fault, Why: why, Sold: 99_999, Oversold: 99_899, Lost: 99_999, Stuck: 1000,
+				OrdersPerSecond: 12345.6, P50: 1234.5, P99: 12345.6, Expected: Broken, Verdict: BrokenIf(name == "a" && fault == Pause), Note: "n",
+			})
+		}
+	}
+	var b strings.Builder
+	must(r.WriteTable(&b))
+	for line := range strings.Lines(b.String()) {
+		if len(line) > 101 {
+			t.Errorf("line of %d columns: %s", len(line)-1, line)
+		}
+	}
+	for want, n := range map[string]int{
+		"optimistic-retry  none": 1, "It holds because": 2 * 9, "[pause] n.\n": 2, "Fence.\n": 1,
+		"Broke: a (faults: pause).\n": 1, "Held: a (faults: none, kill), optimistic-retry.\n": 1,
+	} {
+		if got := strings.Count(strings.ReplaceAll(b.String(), "\n  ", " "), want) + strings.Count(b.String(), want); got < n {
+			t.Errorf("%q is there %d times, want %d, in\n%s", want, got, n, b.String())
+		}
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestTableTellsWriteErrors(t *testing.T) {
+	t.Parallel()
+	r := &Report{Runs: []Result{{}}}
+	if err := r.WriteTable(fullDisk{}); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	right := Session{Stock: 1, Buyers: 1, Procs: 1, Clients: 1}
+	if err := right.Check(); err != nil {
+		t.Error(err)
+	}
+	for i, change := range []func(*Session){
+		func(s *Session) { s.Stock = 0 }, func(s *Session) { s.Buyers = -1 }, func(s *Session) { s.Procs = 65 },
+		func(s *Session) { s.Clients = 1000 }, func(s *Session) { s.DB = "x" },
+	} {
+		s := right
+		change(&s)
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "want") {
+			t.Errorf("%s: error %v, want one that tells the right form", fmt.Sprint(i), err)
+		}
+	}
+}

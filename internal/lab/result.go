@@ -1,0 +1,111 @@
+package lab
+
+import "fmt"
+
+// Result is one run: what the rows show, what the buyers were told, and what theory
+// expects. Its JSON is the lab's own output.
+type Result struct {
+	Strategy string `json:"strategy"`
+	Faults   Fault  `json:"faults"`
+	// Struck: the fault found somebody at its failpoint.
+	Struck bool `json:"struck"`
+	Stock  int  `json:"stock"`
+	Buyers int  `json:"buyers"`
+	// Sold is the number of orders, Left what the stock says is left, which may be
+	// under 0.
+	Sold int `json:"sold"`
+	Left int `json:"left"`
+	// Oversold is the number of orders beyond the stock.
+	Oversold int `json:"oversold"`
+	// Lost is the number of updates of the stock that were overwritten: by how much
+	// stock, left and orders do not add up.
+	Lost int `json:"lost"`
+	// Stuck is the number of buyers who got no answer in time.
+	Stuck int `json:"stuck"`
+	// Unbacked is the number of buyers who were told that they have bought and have no
+	// order.
+	Unbacked int `json:"unbacked"`
+	// Unsold is what is left though buyers were sent away without being told that it
+	// is sold out.
+	Unsold int `json:"unsold"`
+	// GaveUp and Failed are the numbers of buyers who were told to try later, and who
+	// got an error; FirstError is the first of these.
+	GaveUp     int    `json:"gave_up"`
+	Failed     int    `json:"failed"`
+	FirstError string `json:"first_error,omitempty"`
+	// Refused is the number of stale writes that the database refused by their token.
+	Refused int `json:"stale_writes_refused"`
+
+	Seconds         float64 `json:"seconds"` // from the start to the last order
+	OrdersPerSecond float64 `json:"orders_per_second"`
+	// P50 and P99 are how long buyers who bought had waited, in milliseconds.
+	P50 float64 `json:"p50_ms"`
+	P99 float64 `json:"p99_ms"`
+
+	Expected Verdict `json:"expected"`
+	Verdict  Verdict `json:"verdict"`
+	Why      string  `json:"why"`
+	Note     string  `json:"note,omitempty"` // what is unusual about this run
+}
+
+func newResult(strategy Strategy, setup Setup, counts Counts, t *tally) Result {
+	r := Result{
+		Strategy:   strategy.Name,
+		Faults:     setup.Fault,
+		Struck:     t.struck,
+		Stock:      setup.Stock,
+		Buyers:     setup.Buyers,
+		Sold:       counts.Sold,
+		Left:       counts.Left,
+		Oversold:   max(0, counts.Sold-setup.Stock),
+		Lost:       abs(setup.Stock - counts.Left - counts.Sold),
+		Stuck:      t.stuck + t.unanswered,
+		Unbacked:   max(0, len(t.bought)-counts.Sold),
+		GaveUp:     t.gaveUp,
+		Failed:     t.failed,
+		FirstError: t.firstError,
+		Refused:    t.refused,
+		P50:        percentile(t.bought, 0.50),
+		P99:        percentile(t.bought, 0.99),
+		Expected:   strategy.Expect(setup),
+		Why:        strategy.Why,
+	}
+	if t.gaveUp+t.failed > 0 {
+		r.Unsold = max(0, counts.Left)
+	}
+	if len(t.bought) > 0 {
+		r.Seconds = t.lastOrder.Sub(t.begin).Seconds()
+		r.OrdersPerSecond = float64(counts.Sold) / r.Seconds
+	}
+	r.Verdict = BrokenIf(r.Oversold > 0 || r.Lost > 0 || r.Stuck > 0 || r.Unbacked > 0 || r.Left < 0)
+	r.Note = r.note()
+	return r
+}
+
+// Contradicts reports whether the run broke what theory says is safe.
+func (r *Result) Contradicts() bool { return r.Expected == Safe && r.Verdict == Broken }
+
+// NotShown reports whether the run held although theory says that it breaks: a race
+// need not be lost each time.
+func (r *Result) NotShown() bool { return r.Expected == Broken && r.Verdict == Safe }
+
+// note says what the figures alone do not.
+func (r *Result) note() string {
+	switch {
+	case r.Contradicts():
+		return "theory says safe, the rows say broken: a bug in this strategy, or in what it stands on"
+	case r.Faults != None && !r.Struck:
+		return fmt.Sprintf("nobody reached the failpoint, so there was no %s", r.Faults)
+	case r.NotShown():
+		return "the break that theory expects did not show in this run"
+	case r.Failed > 0:
+		return fmt.Sprintf("%d buyers got an error, such as: %s", r.Failed, r.FirstError)
+	case r.Unsold > 0:
+		return fmt.Sprintf("%d pieces were left although %d buyers gave up", r.Unsold, r.GaveUp)
+	case r.Refused > 0:
+		return fmt.Sprintf("stale writes refused by their token: %d", r.Refused)
+	}
+	return ""
+}
+
+func abs(n int) int { return max(n, -n) }

@@ -1,0 +1,250 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// tick is how often a run looks whether anything is due.
+const tick = 10 * time.Millisecond
+
+// run is one strategy under one fault.
+type run struct {
+	session  *Session
+	strategy Strategy
+	setup    Setup
+	job      job // what all workers have in common
+
+	procs   []*proc
+	running int // processes that have not exited
+	waiting int // processes that are not ready yet, before the start
+	events  chan event
+	strike  *strike
+
+	tally tally
+	alive time.Time // the last time that anybody got an answer
+}
+
+// do runs it, and leaves no process behind.
+func (r *run) do(ctx context.Context) (Result, error) {
+	r.events = make(chan event)
+	defer r.stop()
+	if err := r.session.Scenario.Prepare(ctx, r.session.db, r.setup); err != nil {
+		return Result{}, fmt.Errorf("prepare the tables: %w", err)
+	}
+	for _, buyers := range r.shares() {
+		if err := r.start(buyers, false); err != nil {
+			return Result{}, err
+		}
+	}
+	r.waiting = r.running
+	if err := r.loop(ctx); err != nil {
+		return Result{}, err
+	}
+	r.stop()
+	counts, err := r.session.Scenario.Count(ctx, r.session.db, r.setup)
+	if err != nil {
+		return Result{}, fmt.Errorf("count the rows: %w", err)
+	}
+	r.tally.unanswered = r.unanswered()
+	r.tally.struck = r.strike != nil
+	return newResult(r.strategy, r.setup, counts, &r.tally), nil
+}
+
+// shares gives each process its buyers, in an order that depends on the seed.
+func (r *run) shares() [][]int {
+	shares := make([][]int, r.setup.Procs)
+	for i, buyer := range r.session.random.Perm(r.setup.Buyers) {
+		p := i % r.setup.Procs
+		shares[p] = append(shares[p], buyer+1)
+	}
+	return shares
+}
+
+func (r *run) start(buyers []int, again bool) error {
+	j := r.job
+	j.Buyers, j.Again = buyers, again
+	p, err := startProc(r.session.Worker, j, r.events)
+	if err != nil {
+		return err
+	}
+	r.procs = append(r.procs, p)
+	r.running++
+	return nil
+}
+
+// loop ends when all processes have, or when nobody has got an answer for so long that
+// none will come.
+func (r *run) loop(ctx context.Context) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	r.alive = time.Now()
+	for r.running > 0 {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case ev := <-r.events:
+			if err := r.handle(ev); err != nil {
+				return err
+			}
+		case now := <-ticker.C:
+			if err := r.lift(now); err != nil {
+				return err
+			}
+			if now.Sub(r.alive) > 2*r.job.Patience {
+				return nil
+			}
+			r.session.progress(r)
+		}
+	}
+	return nil
+}
+
+func (r *run) handle(ev event) error {
+	if ev.exit {
+		return r.exited(ev)
+	}
+	switch ev.Kind {
+	case kindReady:
+		r.ready(ev.proc)
+	case kindAt:
+		return r.hit(ev.proc)
+	case kindRefused:
+		r.tally.refused++
+	case kindFailed:
+		return fmt.Errorf("a worker cannot work: %s", ev.Text)
+	case kindAnswer:
+		r.answer(ev)
+	}
+	return nil
+}
+
+// ready lets all processes begin at once. One that comes later, for one that was
+// killed, begins at once by itself.
+func (r *run) ready(p *proc) {
+	if r.waiting == 0 {
+		p.tell(lineGo)
+		return
+	}
+	if r.waiting--; r.waiting > 0 {
+		return
+	}
+	r.alive = time.Now()
+	r.tally.begin = r.alive
+	for _, p := range r.procs {
+		p.tell(lineGo)
+	}
+}
+
+func (r *run) answer(ev event) {
+	ev.proc.answered(ev.Buyer)
+	r.tally.add(ev.message)
+	if ev.Answer != stuck {
+		r.alive = time.Now()
+	}
+	if s := r.strike; s != nil && ev.proc != s.proc && ev.Answer == Bought {
+		s.bought++
+	}
+}
+
+// exited replaces a process that the fault has killed; its buyers try again there.
+func (r *run) exited(ev event) error {
+	ev.proc.exited = true
+	_ = ev.proc.in.Close()
+	r.running--
+	switch {
+	case ev.proc.killed && len(ev.proc.buyers) > 0:
+		buyers := ev.proc.buyers
+		ev.proc.buyers = nil
+		return r.start(buyers, true)
+	case !ev.proc.killed && ev.err != nil:
+		return fmt.Errorf("a worker ended with %w: %s", ev.err, ev.proc.complaint())
+	}
+	return nil
+}
+
+// stop kills what still runs and waits for its end.
+func (r *run) stop() {
+	for _, p := range r.procs {
+		if !p.exited {
+			_ = p.cmd.Process.Kill()
+		}
+	}
+	for r.running > 0 {
+		if ev := <-r.events; ev.exit {
+			ev.proc.exited = true
+			_ = ev.proc.in.Close()
+			r.running--
+		}
+	}
+}
+
+// unanswered counts the buyers who have heard nothing.
+func (r *run) unanswered() int {
+	n := 0
+	for _, p := range r.procs {
+		n += len(p.buyers)
+	}
+	return n
+}
+
+// label names the run for people.
+func (r *run) label() string {
+	if r.setup.Fault == None {
+		return r.strategy.Name
+	}
+	return fmt.Sprintf("%s, %s", r.strategy.Name, r.setup.Fault)
+}
+
+// tally is what the workers said.
+type tally struct {
+	begin      time.Time
+	bought     []time.Duration // how long each took
+	lastOrder  time.Time
+	soldOut    int
+	gaveUp     int
+	failed     int
+	firstError string
+	stuck      int
+	unanswered int
+	refused    int // stale writes
+	struck     bool
+}
+
+func (t *tally) add(m message) {
+	switch m.Answer {
+	case Bought:
+		t.bought = append(t.bought, m.Took)
+		t.lastOrder = time.Now()
+	case SoldOut:
+		t.soldOut++
+	case GaveUp:
+		t.gaveUp++
+	case stuck:
+		t.stuck++
+	default:
+		t.failed++
+		if t.firstError == "" {
+			t.firstError = m.Text
+		}
+	}
+}
+
+// answers counts the buyers who have heard something.
+func (t *tally) answers() int {
+	return len(t.bought) + t.soldOut + t.gaveUp + t.failed + t.stuck
+}
+
+// percentile returns the smallest of the times that a part p of them does not
+// exceed, in milliseconds: the nearest rank.
+func percentile(times []time.Duration, p float64) float64 {
+	if len(times) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(times))
+	rank := int(math.Ceil(p * float64(len(sorted)))) // counted from 1
+	return float64(sorted[rank-1].Microseconds()) / 1000
+}

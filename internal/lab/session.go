@@ -1,0 +1,213 @@
+package lab
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/backend"
+)
+
+// Defaults of a Session.
+const (
+	// DefaultTTL is that of locks while a fault strikes: short, because a run waits
+	// for its end, and still some times what a loaded machine takes for a renewal.
+	DefaultTTL = 800 * time.Millisecond
+	// DefaultPatience is how long a buyer waits before it counts as stuck.
+	DefaultPatience = 10 * time.Second
+	// DefaultThink is the time between reading a price and writing an order.
+	DefaultThink = time.Millisecond
+)
+
+// Session is some strategies of one scenario, each under some faults.
+type Session struct {
+	Scenario   *Scenario
+	Strategies []Strategy
+	Faults     []Fault
+
+	Stock, Buyers, Procs, Clients int
+
+	// DB and Backend are URLs; empty means a new file each, which is removed in the
+	// end. Only tables whose names begin with pawl_lab are touched in a database that
+	// is there already.
+	DB, Backend string
+	// Seed decides the order of the buyers and when the fault strikes. What the
+	// operating system makes of it is different each time.
+	Seed uint64
+	// Worker is the command line that calls Work.
+	Worker []string
+
+	// TTL is that of locks in runs with a fault; 0 means DefaultTTL. Without a fault
+	// they have pawl's own default.
+	TTL time.Duration
+	// Patience is how long a buyer waits; 0 means DefaultPatience.
+	Patience time.Duration
+
+	// Progress, if not nil, is told how far the session is, some times a second.
+	Progress func(Progress)
+
+	db     *DB
+	dir    string
+	random *mathrand.Rand
+	done   int        // runs
+	onTick func(*run) // a hook for tests
+}
+
+// Progress is how far a session is.
+type Progress struct {
+	Run, Runs       int    // the one that is under way, counted from 1
+	Label           string // strategy and fault of this run
+	Answers, Buyers int    // of this run
+}
+
+// Run runs everything and reports it. It ends early when ctx does, with its cause. No
+// process and no temporary file is left behind.
+func (s *Session) Run(ctx context.Context) (*Report, error) {
+	dir, err := os.MkdirTemp("", "pawl-lab-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // the system cleans its temporary files
+	s.dir = dir
+	s.defaults()
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	defer s.db.Close() //nolint:errcheck // everything was read
+	report := &Report{
+		Scenario: s.Scenario.Name,
+		DB:       redacted(s.DB), Backend: redacted(s.Backend),
+		Stock: s.Stock, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
+		Seed: s.Seed, TTL: s.TTL.Milliseconds(),
+	}
+	for _, strategy := range s.Strategies {
+		for _, fault := range s.Faults {
+			r := s.newRun(strategy, fault)
+			result, err := r.do(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", r.label(), err)
+			}
+			report.Runs = append(report.Runs, result)
+			s.done++
+		}
+	}
+	report.Moral = s.Scenario.Moral(report)
+	return report, nil
+}
+
+func (s *Session) defaults() {
+	if s.DB == "" {
+		s.DB = fileURL(filepath.Join(s.dir, "shop.db"))
+	}
+	if s.Backend == "" {
+		s.Backend = fileURL(filepath.Join(s.dir, "locks.db"))
+	}
+	if s.TTL == 0 {
+		s.TTL = DefaultTTL
+	}
+	if s.Patience == 0 {
+		s.Patience = DefaultPatience
+	}
+	s.random = mathrand.New(mathrand.NewPCG(s.Seed, 0))
+}
+
+// open opens the database, and the backend to see whether that can be: what is wrong
+// with them is better told once than by each worker.
+func (s *Session) open(ctx context.Context) error {
+	if u, err := url.Parse(s.Backend); err == nil && u.Scheme == "mem" {
+		return fmt.Errorf("backend %q is of one process; the lab wants one that processes share, such as sqlite:///path/locks.db: %w",
+			redacted(s.Backend), pawl.ErrInvalidOption)
+	}
+	locks, err := backend.Open(ctx, s.Backend, nil)
+	if err != nil {
+		return err
+	}
+	if err := locks.Close(ctx); err != nil {
+		return err
+	}
+	db, err := openDB(ctx, s.DB, 2)
+	if err != nil {
+		return err
+	}
+	s.db = db
+	return nil
+}
+
+func (s *Session) newRun(strategy Strategy, fault Fault) *run {
+	ttl := pawl.DefaultTTL
+	if fault != None {
+		ttl = s.TTL
+	}
+	setup := Setup{Stock: s.Stock, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients, Fault: fault}
+	id := rand.Text()
+	return &run{session: s, strategy: strategy, setup: setup, job: job{
+		Scenario: s.Scenario.Name,
+		Strategy: strategy.Name,
+		Setup:    setup,
+		DB:       s.DB,
+		Backend:  s.Backend,
+		Lock:     "pawl-lab:" + s.Scenario.Name + ":" + id,
+		TTL:      ttl,
+		Patience: s.Patience,
+		Think:    DefaultThink,
+		Claim:    filepath.Join(s.dir, id),
+		Passes:   s.random.IntN(max(1, s.Stock/(4*s.Procs))),
+	}}
+}
+
+func (s *Session) progress(r *run) {
+	if s.onTick != nil {
+		s.onTick(r)
+	}
+	if s.Progress == nil {
+		return
+	}
+	s.Progress(Progress{
+		Run: s.done + 1, Runs: len(s.Strategies) * len(s.Faults), Label: r.label(),
+		Answers: r.tally.answers(), Buyers: s.Buyers,
+	})
+}
+
+// Check returns what is wrong with the session, in one line.
+func (s *Session) Check() error {
+	for _, n := range []struct {
+		name     string
+		value    int
+		at, most int
+	}{
+		{"stock", s.Stock, 1, 1_000_000}, {"buyers", s.Buyers, 1, 1_000_000},
+		{"procs", s.Procs, 1, 64}, {"clients", s.Clients, 1, 256},
+	} {
+		if n.value < n.at || n.value > n.most {
+			return fmt.Errorf("--%s %d: want %d to %d", n.name, n.value, n.at, n.most)
+		}
+	}
+	for _, fault := range s.Faults {
+		if fault == Pause && !canPause {
+			return errors.New("--faults pause: this system cannot stop a process; want none or kill")
+		}
+	}
+	if s.DB == "" {
+		return nil
+	}
+	return CheckDB(s.DB)
+}
+
+// redacted returns rawURL without its password.
+func redacted(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	switch {
+	case err != nil:
+		return "(not a URL)"
+	case u.User == nil:
+		return rawURL
+	}
+	return u.Redacted()
+}

@@ -1,0 +1,153 @@
+package lab
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// orderOf writes an order for each buyer, and passes both failpoints.
+func orderOf(env *Env) Serve {
+	return func(ctx context.Context, buyer int) (Answer, error) {
+		env.Failpoint(BeforeWrite)
+		return Bought, env.Tx(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?)", buyer)
+			env.Failpoint(InsideWrite)
+			return err
+		})
+	}
+}
+
+// testSession runs one strategy of the test scenario with 12 buyers for 20 pieces.
+func testSession(t *testing.T, strategy string, fault Fault, patience time.Duration) *Session {
+	t.Helper()
+	scenario := testScenario()
+	picked, err := scenario.Pick(strategy)
+	must(err)
+	self, err := os.Executable()
+	must(err)
+	return &Session{
+		Scenario: scenario, Strategies: picked, Faults: []Fault{fault},
+		Stock: 20, Buyers: 12, Procs: 2, Clients: 3,
+		Worker: []string{self}, TTL: 300 * time.Millisecond, Patience: patience,
+		DB: fileURL(filepath.Join(t.TempDir(), "a shop?#%41.db")),
+	}
+}
+
+// Every buyer has an answer or is counted as stuck, and every order is counted.
+func TestSession(t *testing.T) {
+	t.Parallel()
+	const short, long = 200 * time.Millisecond, 30 * time.Second
+	tests := []struct {
+		strategy string
+		fault    Fault
+		patience time.Duration
+		want     Result
+	}{
+		{"order", None, long, Result{Sold: 12, Left: 8, Verdict: Safe}},
+		{"order", Kill, long, Result{Sold: 12, Left: 8, Verdict: Safe, Struck: true}},
+		{"order", Pause, long, Result{Sold: 12, Left: 8, Verdict: Safe, Struck: true}},
+		{"hang", None, short, Result{Left: 20, Stuck: 12, Verdict: Broken}},
+		{"deaf", None, short, Result{Left: 20, Stuck: 12, Verdict: Broken}},
+		{"fail", None, long, Result{Left: 20, Failed: 12, Unsold: 20, FirstError: "no luck", Verdict: Safe}},
+		{"lie", None, long, Result{Left: 20, Unbacked: 12, Verdict: Broken}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.strategy+" "+string(tt.fault), func(t *testing.T) {
+			t.Parallel()
+			report, err := testSession(t, tt.strategy, tt.fault, tt.patience).Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.want.Strategy, tt.want.Faults, tt.want.Expected, tt.want.Why = tt.strategy, tt.fault, Safe, "because"
+			tt.want.Stock, tt.want.Buyers = 20, 12
+			ignored := cmpopts.IgnoreFields(Result{}, "Seconds", "OrdersPerSecond", "P50", "P99", "Note")
+			if diff := cmp.Diff([]Result{tt.want}, report.Runs, ignored); diff != "" {
+				t.Errorf("runs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A worker that dies by itself ends the session with what it said last.
+func TestSessionWorkerCrashes(t *testing.T) {
+	t.Parallel()
+	_, err := testSession(t, "crash", None, time.Minute).Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "exit status 3: it crashed") || strings.Contains(err.Error(), "line 7") {
+		t.Errorf("error %v, want the exit status and the first line", err)
+	}
+}
+
+func TestSessionWorkerIsMissing(t *testing.T) {
+	t.Parallel()
+	s := testSession(t, "order", None, time.Minute)
+	s.Worker = []string{filepath.Join(t.TempDir(), "nothing")}
+	if _, err := s.Run(t.Context()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error %v, want one that says that there is no such file", err)
+	}
+}
+
+// An interrupted session returns the cause, with its workers dead and its temporary
+// files gone, in the middle of a pause too.
+func TestSessionInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		strategy string
+		fault    Fault
+	}{{"hang", None}, {"order", Pause}} {
+		t.Run(tt.strategy, func(t *testing.T) {
+			t.Parallel()
+			s := testSession(t, tt.strategy, tt.fault, time.Minute)
+			s.TTL = time.Minute // a pause that nobody waits for
+			ctx, cancel := context.WithCancelCause(t.Context())
+			interrupted := errors.New("interrupted")
+			var under *run
+			s.onTick = func(r *run) {
+				if under = r; tt.fault == None || r.strike != nil {
+					cancel(interrupted)
+				}
+			}
+			if _, err := s.Run(ctx); !errors.Is(err, interrupted) {
+				t.Errorf("error %v, want %v", err, interrupted)
+			}
+			for _, p := range under.procs {
+				if !p.exited {
+					t.Errorf("worker %d is left", p.cmd.Process.Pid)
+				}
+			}
+			if _, err := os.Stat(s.dir); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the temporary folder: %v, want it gone", err)
+			}
+		})
+	}
+}
+
+func TestSessionRefuses(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	foreign := filepath.Join(folder, "text")
+	must(os.WriteFile(foreign, []byte(strings.Repeat("this is not a database\n", 100)), 0o600))
+	for name, change := range map[string]func(*Session){
+		"no folder":            func(s *Session) { s.DB = fileURL(filepath.Join(folder, "none", "x.db")) },
+		"no database":          func(s *Session) { s.DB = fileURL(foreign) },
+		"locks of one process": func(s *Session) { s.Backend = "mem://" },
+		"unknown backend":      func(s *Session) { s.Backend = "paper://" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testSession(t, "order", None, time.Minute)
+			change(s)
+			if _, err := s.Run(t.Context()); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+}

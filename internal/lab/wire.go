@@ -1,0 +1,71 @@
+package lab
+
+import (
+	"encoding/json"
+	"io"
+	"sync"
+	"time"
+)
+
+// job is what a worker process is told to do: the first line on its standard input.
+// URLs travel here and not on the command line, where everybody could read them.
+type job struct {
+	Scenario string
+	Strategy string
+	Setup    Setup
+	Buyers   []int // whom to serve
+	Again    bool  // some of them may have been served by a process that was killed
+	DB       string
+	Backend  string
+	Lock     string        // name of the lock of this run
+	TTL      time.Duration // of locks
+	Patience time.Duration // how long a buyer waits for an answer
+	Think    time.Duration // how long a buyer thinks about the price, on average
+	Claim    string        // file that whom the fault strikes has made
+	Passes   int           // so often the failpoint is passed before it strikes
+	Seed     uint64
+}
+
+// The lines that follow the job.
+const (
+	lineGo     = "go"     // begin
+	lineResume = "resume" // leave the failpoint
+)
+
+// kind says what a message is about.
+type kind string
+
+const (
+	kindReady   kind = "ready"   // waits for lineGo
+	kindAnswer  kind = "answer"  // a buyer was told something
+	kindRefused kind = "refused" // a stale write was refused
+	kindAt      kind = "at"      // is at the failpoint
+	kindFailed  kind = "failed"  // cannot work
+)
+
+// message is one line on a worker's standard output, written at once: a process that
+// is killed has said all that it knew.
+type message struct {
+	Kind   kind
+	Buyer  int           `json:",omitempty"`
+	Answer Answer        `json:",omitempty"`
+	Took   time.Duration `json:",omitempty"`
+	Text   string        `json:",omitempty"` // of an error
+}
+
+// speaker writes messages, each with one write.
+type speaker struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (s *speaker) say(m message) {
+	line, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // a message of plain fields
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// A parent that is gone ends this process by closing its standard input.
+	_, _ = s.out.Write(append(line, '\n'))
+}
