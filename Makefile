@@ -1,0 +1,39 @@
+# Every target sets up what it needs. `make help` lists them.
+
+GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+PKGS     := ./...
+# The race detector needs a C compiler, which a fresh machine may lack.
+export CGO_ENABLED ?= 1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## sell a limited stock from several processes, with every strategy side by side
+	@CGO_ENABLED=0 go run ./cmd/pawl lab flashsale
+
+.PHONY: build
+build: ## build bin/pawl
+	CGO_ENABLED=0 go build -trimpath -o bin/pawl ./cmd/pawl
+
+.PHONY: test
+test: compiler ## run every test with the race detector
+	go test -race -count=1 -timeout=10m $(PKGS)
+
+.PHONY: lint
+lint: ## check formatting, vet for every system, run golangci-lint
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	GOOS=darwin CGO_ENABLED=0 go vet $(PKGS)
+	GOOS=windows CGO_ENABLED=0 go vet $(PKGS)
+	CGO_ENABLED=0 $(GOLANGCI) run
+
+.PHONY: bench
+bench: ## measure what docs/benchmarks.md reports
+	go test -run '^$$' -bench . -benchmem -count=3 . ./memlock ./sqlitelock ./cmd/pawl
+
+.PHONY: compiler
+compiler:
+	@command -v gcc >/dev/null || command -v clang >/dev/null || ./.ci/install gcc libc6-dev
