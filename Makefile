@@ -32,7 +32,7 @@ lint: ## check formatting, vet for every system, run golangci-lint
 
 .PHONY: bench
 bench: ## measure what docs/benchmarks.md reports
-	go test -run '^$$' -bench . -benchmem -count=3 . ./memlock ./sqlitelock ./cmd/pawl
+	go test -run '^$$' -bench . -benchmem . ./memlock ./sqlitelock ./cmd/pawl
 
 .PHONY: compiler
 compiler:
