@@ -122,9 +122,9 @@ func (c *Client) request(name string, s settings, noWait bool) driver.Request {
 }
 
 // Do runs fn under the lock called name and unlocks it, also when fn panics. It
-// returns fn's error, joined with what Unlock returned: ErrLost when the lock was
-// lost meanwhile, even if fn returned nil. Waiting and errors are those of Lock.
-// fn gets the lock's context.
+// returns fn's error, joined with what Unlock returned: ErrLost when the lock is
+// known to have been lost meanwhile, even if fn returned nil. Waiting and errors are
+// those of Lock. fn gets the lock's context.
 func (c *Client) Do(ctx context.Context, name string, fn func(ctx context.Context, lock *Lock) error, opts ...LockOption) error {
 	lock, err := c.Lock(ctx, name, opts...)
 	if err != nil {

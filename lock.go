@@ -82,7 +82,8 @@ func (l *Lock) first() *Lock {
 //
 // Errors: ErrNotHeld when it was called before, and nothing is changed; ErrLost when the
 // lock was lost before; ErrUnavailable when the backend has not confirmed it, and
-// then the lock is free when its lease runs out.
+// then the lock is free when its lease runs out. A lock that Force has freed since its
+// last renewal is not known to be lost, and unlocking it is no error.
 func (l *Lock) Unlock() error {
 	last, err := l.unlock()
 	if last {

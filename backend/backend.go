@@ -4,6 +4,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -51,7 +52,7 @@ func Open(ctx context.Context, rawURL string, opts *pawl.Options) (*pawl.Client,
 // Driver returns the driver alone, for those who build on the seam. URLs and errors
 // are those of Open.
 func Driver(ctx context.Context, rawURL string) (driver.Driver, error) {
-	u, err := url.Parse(rawURL)
+	u, err := parse(rawURL)
 	if err != nil {
 		return nil, fmt.Errorf("backend: %w: %w", err, pawl.ErrInvalidOption)
 	}
@@ -60,11 +61,24 @@ func Driver(ctx context.Context, rawURL string) (driver.Driver, error) {
 		return nil, fmt.Errorf("backend: URL %q: unknown scheme %q, want one of %s: %w",
 			u.Redacted(), u.Scheme, strings.Join(Schemes(), ", "), pawl.ErrInvalidOption)
 	}
+	if u.Fragment != "" { // ignored, it would open a file of another name
+		return nil, fmt.Errorf("backend: URL %q: want a # in it written as %%23: %w", u.Redacted(), pawl.ErrInvalidOption)
+	}
 	d, err := open(ctx, u)
 	if err != nil {
 		return nil, fmt.Errorf("backend: URL %q: %w", u.Redacted(), err)
 	}
 	return d, nil
+}
+
+// parse is url.Parse with errors that show no password: those of url quote the whole
+// URL, and even their reason may be a part of it.
+func parse(rawURL string) (*url.URL, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil && strings.Contains(rawURL, "@") {
+		return nil, errors.New("not a URL (not shown, it may hold a password): want special characters in user and password written as %XX, as %40 for @")
+	}
+	return u, err
 }
 
 // onlyParams refuses every URL parameter but the known ones.

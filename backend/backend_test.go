@@ -30,6 +30,9 @@ func TestRefusedURLs(t *testing.T) {
 		{"sqlite:///tmp/locks.db?mode=ro", `unknown parameter "mode", want none`},
 		{"sqlite:///no/such/folder/locks.db", "no folder /no/such/folder"},
 		{"sqlite:///%zz", "invalid URL escape"},
+		{"sqlite:///tmp/locks.db/", "want sqlite:///absolute/path or sqlite://./relative/path"},
+		{"sqlite:///tmp/locks#2.db", "want a # in it written as %23"},
+		{"mem://shop#2", "want a # in it written as %23"},
 	} {
 		client, err := backend.Open(t.Context(), test.url, nil)
 		if client != nil {
@@ -43,9 +46,16 @@ func TestRefusedURLs(t *testing.T) {
 
 func TestPasswordIsNotShown(t *testing.T) {
 	t.Parallel()
-	_, err := backend.Open(t.Context(), "nosuch://user:secret@host", nil)
-	if err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("got %v", err)
+	for _, url := range []string{
+		"nosuch://user:secret@host",
+		"nosuch://user:%zzsecret@host",
+		"nosuch://user:secret/@host",
+		"nosuch://user:secret@host\n",
+	} {
+		_, err := backend.Open(t.Context(), url, nil)
+		if !errors.Is(err, pawl.ErrInvalidOption) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: got %v", url, err)
+		}
 	}
 }
 

@@ -287,7 +287,7 @@ func (e *entry) matches(req *driver.Request) error {
 	if !used || slots == req.Slots {
 		return nil
 	}
-	return fmt.Errorf("in use with %d slots, not %d: %w", slots, req.Slots, driver.ErrInvalidOption)
+	return fmt.Errorf("in use with %d slots (0 is none), not %d: %w", slots, req.Slots, driver.ErrInvalidOption)
 }
 
 // slots returns the slots that the entry is in use with.

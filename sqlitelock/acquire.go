@@ -162,7 +162,7 @@ func (c *conn) free(name []byte, req *driver.Request) (free bool, outcome, err e
 		slots = next.req.Slots
 	}
 	if (use.leases > 0 || waiting) && slots != req.Slots {
-		return false, fmt.Errorf("in use with %d slots, not %d: %w", slots, req.Slots, driver.ErrInvalidOption), nil
+		return false, fmt.Errorf("in use with %d slots (0 is none), not %d: %w", slots, req.Slots, driver.ErrInvalidOption), nil
 	}
 	return !waiting && use.admits(req), nil, nil
 }

@@ -150,7 +150,7 @@ func TestPlacesAreRefreshed(t *testing.T) {
 	t.Parallel()
 	path := tempFile(t)
 	holder, waiting := open(t, path), newDriver(t, path, nil)
-	const placeTTL = 300 * time.Millisecond
+	const placeTTL = time.Second
 	sqlitelock.SetPlaceTTL(waiting, placeTTL)
 	client, err := pawl.New(waiting, nil)
 	if err != nil {
@@ -165,7 +165,7 @@ func TestPlacesAreRefreshed(t *testing.T) {
 	go func() {
 		got <- client.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil })
 	}()
-	until := time.Now().Add(4 * placeTTL)
+	until := time.Now().Add(2 * placeTTL)
 	for seen := false; time.Now().Before(until); {
 		info, err := holder.Inspect(t.Context(), "x")
 		if err != nil {

@@ -96,6 +96,14 @@ func TestRefusedFiles(t *testing.T) {
 			},
 			"read-only",
 		},
+		"damaged at the beginning": {
+			func(t *testing.T, path string) { damage(t, path, 100) },
+			"damaged",
+		},
+		"damaged further on": {
+			func(t *testing.T, path string) { damage(t, path, 4096) },
+			"damaged",
+		},
 		"folder": {
 			func(t *testing.T, path string) {
 				if err := os.Mkdir(path, 0o755); err != nil {
@@ -126,6 +134,20 @@ func TestRefusedFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// damage writes over a part of a lock file, from the byte at.
+func damage(t *testing.T, path string, at int) {
+	t.Helper()
+	if err := open(t, path).Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(data[at:], strings.Repeat("?", 100))
+	write(t, path, string(data))
 }
 
 func write(t *testing.T, path, text string) {

@@ -11,7 +11,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"modernc.org/sqlite"
+	sqlitecode "modernc.org/sqlite/lib"
 
 	"github.com/pawl-go/pawl/driver"
 )
@@ -99,8 +103,8 @@ func (db *database) prepare(ctx context.Context) (err error) {
 	if db.writer, err = newSession(db.pool); err != nil {
 		return unavailable(err)
 	}
-	for _, step := range []func() error{db.makeHeader, db.migrate, db.setUp} {
-		if err := retryBusy(ctx, db.busy, step); err != nil {
+	for _, step := range []func() error{db.check, db.makeHeader, db.migrate, db.setUp} {
+		if err := retryBusy(ctx, db.busy, func() error { return refusal(step()) }); err != nil {
 			return err
 		}
 	}
@@ -109,6 +113,43 @@ func (db *database) prepare(ctx context.Context) (err error) {
 	}
 	db.opened, err = os.Stat(db.path)
 	return err
+}
+
+// refusal is ErrInvalidOption for what only somebody's hand can mend, so that nobody
+// goes on trying. Other errors stay as they are.
+func refusal(err error) error {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return err
+	}
+	switch failure.Code() {
+	case sqlitecode.SQLITE_READONLY, sqlitecode.SQLITE_READONLY_DIRECTORY:
+		return fmt.Errorf("want a file and a folder that can be written: %s: %w", err.Error(), driver.ErrInvalidOption)
+	}
+	switch failure.Code() & 0xff { // without the details
+	case sqlitecode.SQLITE_CORRUPT, sqlitecode.SQLITE_NOTADB:
+		return damaged(err)
+	}
+	return err
+}
+
+// damaged says what is wrong with the file. It hides the error of SQLite, which would
+// make it one to try again.
+func damaged(reason any) error {
+	return fmt.Errorf("damaged, want it moved away while nobody uses it: %v: %w", reason, driver.ErrInvalidOption)
+}
+
+// check refuses a damaged file before anything is written to it. Of a file as small
+// as that of locks it takes less than a millisecond.
+func (db *database) check() error {
+	var verdict string
+	if err := db.query("PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return damaged(strings.Join(strings.Fields(verdict), " "))
+	}
+	return nil
 }
 
 // makeHeader marks a new file as pawl's before anything else is written to it and

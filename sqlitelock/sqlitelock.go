@@ -52,8 +52,8 @@ type Options struct {
 // New opens the lock file at path, and makes it when there is none; the folder must
 // exist. ctx bounds the opening only. The file is used for nothing but locks.
 //
-// A file that is not a SQLite file, that is another program's, that cannot be
-// written, or that is on a network file system is refused with
+// A file that is not a SQLite file, that is damaged, that is another program's, that
+// cannot be written, or that is on a network file system is refused with
 // driver.ErrInvalidOption and not touched. Other failures are
 // driver.ErrUnavailable.
 func New(ctx context.Context, path string, opts *Options) (driver.Driver, error) {

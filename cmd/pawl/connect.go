@@ -19,9 +19,28 @@ const backendEnv = "PAWL_BACKEND"
 
 // addBackendFlag adds the flag that every command which needs a backend has.
 func addBackendFlag(cmd *cobra.Command, rawURL *string) {
-	cmd.Flags().StringVarP(rawURL, "backend", "b", "",
+	cmd.Flags().VarP((*urlFlag)(rawURL), "backend", "b",
 		"`URL` of the backend (default $PAWL_BACKEND, or else a SQLite file in the user's state directory)")
 }
+
+// urlFlag is a flag for a URL. An empty one, as from a variable that is not set, must
+// not stand for the default: that would lock something else.
+type urlFlag string
+
+// Set refuses the empty URL.
+func (u *urlFlag) Set(text string) error {
+	if text == "" {
+		return errors.New("want a URL such as sqlite:///path/locks.db")
+	}
+	*u = urlFlag(text)
+	return nil
+}
+
+// String returns the URL.
+func (u *urlFlag) String() string { return string(*u) }
+
+// Type is what the help calls the value.
+func (u *urlFlag) Type() string { return "URL" }
 
 // connect opens the backend that flag, or else the environment, names, and returns
 // it with its full URL. Its errors have the exit code that goes with them.
@@ -29,6 +48,9 @@ func connect(ctx context.Context, flag string, opts *pawl.Options) (*pawl.Client
 	rawURL, err := backendURL(flag)
 	if err != nil {
 		return nil, "", err
+	}
+	if u, err := url.Parse(rawURL); err == nil && u.Scheme == "mem" {
+		return nil, "", exitWith(codeConfig, "backend %q is of one process and would lock nothing; want one that processes share, such as sqlite:///path/locks.db", u.Redacted())
 	}
 	client, err := backend.Open(ctx, rawURL, opts)
 	if err == nil {
@@ -105,7 +127,7 @@ func absolute(rawURL string) string {
 		return rawURL
 	}
 	full, _ := url.Parse(fileURL(path))
-	full.RawQuery = u.RawQuery
+	full.User, full.RawQuery, full.Fragment = u.User, u.RawQuery, u.Fragment // to be refused
 	return full.String()
 }
 

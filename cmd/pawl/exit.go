@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -17,6 +18,7 @@ const (
 	codeUsage        = 64
 	codeUnavailable  = 69
 	codeSystem       = 71
+	codeIO           = 74
 	codeLost         = 75
 	codeConfig       = 78
 	codeCannotRun    = 126
@@ -83,6 +85,10 @@ func codeOf(err error) int {
 		return codeLost
 	case errors.Is(err, pawl.ErrHeld), errors.Is(err, pawl.ErrNotHeld):
 		return codeFailed
+	}
+	var file *fs.PathError
+	if errors.As(err, &file) { // stdout on a full disk
+		return codeIO
 	}
 	return codeUnavailable
 }

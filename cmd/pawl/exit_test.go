@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -88,6 +89,13 @@ func TestWrongUse(t *testing.T) {
 		"negative wait":    {[]string{"run", "-w", "-1", "x", "--", "true"}, "10s"},
 		"shared exclusive": {[]string{"run", "-s", "-x", "x", "--", "true"}, "--shared with --exclusive"},
 		"shared slots":     {[]string{"run", "-s", "--slots", "2", "x", "--", "true"}, "--slots with --shared"},
+		"slots in words":   {[]string{"run", "--slots", "two", "x", "--", "true"}, `"two" for "--slots" flag: want a whole number`},
+		"force in words":   {[]string{"break", "--force=perhaps", "x"}, "want true or false"},
+		"empty backend":    {[]string{"ls", "-b", ""}, "want a URL"},
+		"shell":            {[]string{"completion", "nosh"}, `"nosh"`},
+		"of a shell":       {[]string{"completion", "bash", "x"}, "no argument"},
+		"help topic":       {[]string{"help", "walk"}, `"walk"`},
+		"help subtopic":    {[]string{"help", "lab", "walk"}, `"lab walk"`},
 		"no slots":         {[]string{"run", "--slots", "0", "x", "--", "true"}, "1 or more"},
 		"no TTL":           {[]string{"run", "--ttl", "0", "x", "--", "true"}, "--ttl"},
 		"tiny TTL":         {[]string{"run", "--ttl", "1us", "x", "--", "true"}, "TTL"},
@@ -119,6 +127,10 @@ func TestWrongConfiguration(t *testing.T) {
 	}
 	for url, says := range map[string]string{
 		"foo://x":                         "foo",
+		"mem://":                          "would lock nothing",
+		"mem://shop":                      "would lock nothing",
+		"sqlite://u:p@./locks.db":         "sqlite://./relative",
+		"sqlite://./locks#2.db":           "%23",
 		"sqlite://" + s.file() + "?bad=1": "bad",
 		"sqlite://" + s.dir:               "regular file",
 		"sqlite:///no/such/dir/locks.db":  "/no/such/dir",
@@ -134,6 +146,37 @@ func TestWrongConfiguration(t *testing.T) {
 	}
 	s.env = append(s.env, heldEnv+"=nonsense")
 	s.run("run", "x", "--", "true").wantErr(codeConfig, heldEnv)
+}
+
+// A lease that ends centuries ahead has not ended.
+func TestEndlessTTL(t *testing.T) {
+	s := newSandbox(t)
+	s.run("run", "--ttl", "2562047h", "x", "--", "sleep", "0.1").wantCode(0)
+}
+
+// What cannot be written is neither the backend's fault nor success.
+func TestFullStdout(t *testing.T) {
+	s := newSandbox(t)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full here: ", err)
+	}
+	defer full.Close()
+	cmd := exec.Command(binary, "ls", "-o", "json")
+	cmd.Env, cmd.Stdout = s.env, full
+	_ = cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != codeIO {
+		t.Errorf("exit code %d, want %d", got, codeIO)
+	}
+}
+
+func TestNameWithDash(t *testing.T) {
+	s := newSandbox(t)
+	got := s.run("run", "--", "-a", "--", "sh", "-c", "echo \"$PAWL_NAME $*\"", "sh", "--", "b").wantCode(0)
+	if got.stdout != "-a -- b\n" {
+		t.Errorf("printed %q", got.stdout)
+	}
+	s.run("run", "--", "-a").wantErr(codeUsage, "no lock named")
 }
 
 func TestDefaultBackend(t *testing.T) {

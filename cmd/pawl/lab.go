@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/pawl-go/pawl/internal/lab"
@@ -103,9 +105,10 @@ func newScenarioCommand(scenario *lab.Scenario) *cobra.Command {
 	f.IntVar(&session.Clients, "clients", 8, "buyers that a process serves at once")
 	f.StringVar(&flags.strategy, "strategy", "all", "`names` parted by commas, or all")
 	f.StringVar(&flags.faults, "faults", "all", "what strikes a worker: `none|kill|pause|all`")
-	f.StringVar(&session.DB, "db", "", "`URL` of the shop's database: sqlite:///path (default a new file, removed in the end)")
-	f.StringVarP(&session.Backend, "backend", "b", "", "`URL` of the locks (default a new SQLite file, removed in the end)")
+	f.Var((*urlFlag)(&session.DB), "db", "`URL` of the shop's database: sqlite:///path; makes tables pawl_lab_* in it and turns its WAL mode on (default a new file, removed in the end)")
+	f.VarP((*urlFlag)(&session.Backend), "backend", "b", "`URL` of the locks (default a new SQLite file, removed in the end)")
 	f.Uint64Var(&session.Seed, "seed", 0, "order of the buyers and moment of the faults (default a random one)")
+	complete(cmd, "faults", "none", "kill", "pause", "all")
 	addOutputFlag(cmd, &flags.form)
 	return cmd
 }
@@ -114,7 +117,7 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 	if err := fillSession(cmd, session, flags); err != nil {
 		return &exitError{codeUsage, err}
 	}
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop, code := untilEnded(cmd.Context())
 	defer stop()
 	progress := newProgress(os.Stderr)
 	session.Progress = progress.show
@@ -122,7 +125,7 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 	progress.clear()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return exitWith(codeSignalOffset+int(syscall.SIGINT), "interrupted; the workers are stopped and the temporary files removed")
+		return exitWith(code(), "interrupted; the workers are stopped and the temporary files removed")
 	case err != nil:
 		return err
 	}
@@ -134,6 +137,24 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 			len(wrong), len(report.Runs), wrong[0].Strategy, wrong[0].Faults)
 	}
 	return nil
+}
+
+// untilEnded returns a context that a signal ends, and the exit code for that signal.
+func untilEnded(parent context.Context) (ctx context.Context, stop func(), code func() int) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(parent)
+	var got atomic.Int32
+	go func() {
+		select {
+		case sig := <-signals:
+			got.Store(int32(sig.(syscall.Signal)))
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	stop = func() { signal.Stop(signals); cancel() }
+	return ctx, stop, func() int { return codeSignalOffset + int(got.Load()) }
 }
 
 // fillSession turns the flags into what the session wants. Its errors are wrong usage.

@@ -33,21 +33,22 @@ func TestLabWrongUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for wrong, want := range map[string]string{
-		"lab nosuch":                              `unknown scenario "nosuch"`,
-		"lab worker":                              "run a scenario",
-		"lab flashsale extra":                     `"extra"`,
-		"lab flashsale --stock 0":                 "--stock 0: want 1 to",
-		"lab flashsale --stock many":              `"many"`,
-		"lab flashsale --procs 65":                "want 1 to 64",
-		"lab flashsale --strategy hope":           "read-then-write,",
-		"lab flashsale --faults fire":             "none, kill, pause or all",
-		"lab flashsale -o xml":                    "table or json",
-		"lab flashsale --db mysql://h/d":          "sqlite:///",
-		"lab flashsale --db sqlite:///none/x.db":  "/none/x.db",
-		"lab flashsale --db sqlite://" + foreign:  "not a database",
-		"lab flashsale -b mem://":                 "processes share",
-		"lab flashsale -b paper://":               "paper",
-		"lab flashsale -b sqlite:///none/locks.x": "/none",
+		"lab nosuch":                                                  `unknown scenario "nosuch"`,
+		"lab worker":                                                  "run a scenario",
+		"lab flashsale extra":                                         `"extra"`,
+		"lab flashsale --stock 0":                                     "--stock 0: want 1 to",
+		"lab flashsale --stock many":                                  `"many"`,
+		"lab flashsale --procs 65":                                    "want 1 to 64",
+		"lab flashsale --strategy hope":                               "read-then-write,",
+		"lab flashsale --faults fire":                                 "none, kill, pause or all",
+		"lab flashsale -o xml":                                        "table or json",
+		"lab flashsale --db mysql://h/d":                              "sqlite:///",
+		"lab flashsale --db sqlite:///none/x.db":                      "/none/x.db",
+		"lab flashsale --db sqlite://" + foreign:                      "not a database",
+		"lab flashsale -b mem://":                                     "processes share",
+		"lab flashsale --db sqlite:///tmp/x.db -b sqlite:///tmp/x.db": "a file each",
+		"lab flashsale -b paper://":                                   "paper",
+		"lab flashsale -b sqlite:///none/locks.x":                     "/none",
 	} {
 		t.Run(wrong, func(t *testing.T) {
 			s := newSandbox(t)
@@ -95,15 +96,19 @@ func TestLabRuns(t *testing.T) {
 // Ctrl-C ends the lab with its workers, whatever they are doing, and leaves
 // nothing behind.
 func TestLabInterrupted(t *testing.T) {
-	s := newSandbox(t)
-	temp := s.tempDir()
-	p := s.start("lab", "flashsale", "--strategy", "pawl", "--buyers", "100000", "--stock", "50000", "--faults", "pause")
-	eventually(t, func() bool { return strings.Contains(p.errText(), "run 1 of 1") })
-	p.signal(syscall.SIGINT)
-	if got := p.wantCode(130); !strings.Contains(got.stderr, "pawl: interrupted") {
-		t.Errorf("stderr %q", got.stderr)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			s := newSandbox(t)
+			temp := s.tempDir()
+			p := s.start("lab", "flashsale", "--strategy", "pawl", "--buyers", "100000", "--stock", "50000", "--faults", "pause")
+			eventually(t, func() bool { return strings.Contains(p.errText(), "run 1 of 1") })
+			p.signal(sig)
+			if got := p.wantCode(codeSignalOffset + int(sig)); !strings.Contains(got.stderr, "pawl: interrupted") {
+				t.Errorf("stderr %q", got.stderr)
+			}
+			wantEmpty(t, temp)
+		})
 	}
-	wantEmpty(t, temp)
 }
 
 // tempDir makes the folder for temporary files of the commands.

@@ -73,6 +73,9 @@ func TestVersionAndCompletion(t *testing.T) {
 	if got := s.run("completion", "bash").wantCode(0).stdout; !strings.Contains(got, "__start_pawl") {
 		t.Errorf("completion %q", got)
 	}
+	if got := s.run("__complete", "ls", "-o", "").wantCode(0).stdout; !strings.HasPrefix(got, "table\njson\n") {
+		t.Errorf("completion of -o: %q", got)
+	}
 	if got := s.run("run", "--help").wantCode(0).stdout; !strings.Contains(got, "--no-wait") {
 		t.Errorf("help %q", got)
 	}

@@ -68,7 +68,7 @@ func TestFailingRenewals(t *testing.T) {
 // A pawl that is stopped does not see its lock run out; the watchdog does.
 func TestStoppedBeyondTheTTL(t *testing.T) {
 	s := newSandbox(t)
-	p := s.start("run", "--ttl", "1s", "x", "--", "sh", "-c", `sleep 600 & echo $!; echo $$; wait`)
+	p := s.start("run", "--ttl", "2s", "x", "--", "sh", "-c", `sleep 600 & echo $!; echo $$; wait`)
 	grandchild, child := p.line(), p.line()
 	p.signal(syscall.SIGSTOP)
 	next := s.start("run", "x", "--", "sh", "-c", `ps -o stat= -p "$0,$1"; echo end; exec sleep 600`, grandchild, child)
@@ -78,9 +78,22 @@ func TestStoppedBeyondTheTTL(t *testing.T) {
 		}
 	}
 	p.signal(syscall.SIGCONT)
-	p.wantErr(codeLost, `"x"`, "lost")
+	p.wantErr(codeLost, `"x"`) // lost, or about to be: it has slept through which
 	awaitDead(t, child, grandchild)
 	s.await("x", 1, 0)
+}
+
+func TestFate(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[syscall.WaitStatus]string{
+		0:                                   "had ended already",
+		syscall.WaitStatus(syscall.SIGTERM): "had ended already",
+		syscall.WaitStatus(syscall.SIGKILL): "was killed",
+	} {
+		if got := (&supervisor{status: status}).fate(); got != want {
+			t.Errorf("status %v: %q, want %q", status, got, want)
+		}
+	}
 }
 
 func TestEarliestOfSeveralCounts(t *testing.T) {

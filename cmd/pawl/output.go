@@ -39,6 +39,12 @@ func (o *output) Type() string { return "table|json" }
 func addOutputFlag(cmd *cobra.Command, form *output) {
 	*form = outputTable
 	cmd.Flags().VarP(form, "output", "o", "form of what is printed")
+	complete(cmd, "output", string(outputTable), string(outputJSON))
+}
+
+// complete makes shell completion offer values for a flag.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // writeJSON prints value for programs, and for people who have no other tool.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ never runs beside the next holder. Processes of the group that the command leave
 behind get the same. A process that has left the group, as a daemon does, is not
 waited for.
 
+A name that begins with a dash goes behind a "--" of its own: -- -NAME -- COMMAND.
 Several names are all taken or none, in one order. Runs within runs of other names
 work; that their names are taken in the same order everywhere is up to you.
 
@@ -86,11 +88,11 @@ func newRunCommand() *cobra.Command {
 
 func (o *runOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&o.noWait, "no-wait", "n", false, "do not wait for the lock")
-	flags.VarP(seconds{&o.wait}, "wait", "w", "wait for the lock no longer than this, as 10s or, in seconds, 10")
+	flags.VarP(seconds{&o.wait}, "wait", "w", "wait for the lock no longer than this, as 10s or, in seconds, 10 (default no limit)")
 	flags.BoolVarP(&o.shared, "shared", "s", false, "share the lock with others that do")
 	flags.BoolVarP(&o.excl, "exclusive", "x", false, "share the lock with nobody (default)")
 	flags.IntVar(&o.slots, "slots", 0, "let `N` hold it at the same time; everyone must say the same N")
-	flags.Var(seconds{&o.ttl}, "ttl", "how long the lock outlives this machine")
+	flags.Var(seconds{&o.ttl}, "ttl", "how long the lock stays taken when this machine dies")
 	flags.Var(seconds{&o.grace}, "grace", "time between TERM and KILL (default a third of --ttl)")
 	flags.IntVarP(&o.heldCode, "conflict-exit-code", "E", codeFailed, "exit `CODE` when the lock is held by others")
 	flags.IntVar(&o.lostCode, "lost-exit-code", codeLost, "exit `CODE` when the lock was lost")
@@ -156,7 +158,10 @@ const runForm = "want pawl run [flags] NAME [NAME...] -- COMMAND [ARG...]"
 // "--", or -1.
 func (o *runOptions) splitArgs(args []string, dash int) error {
 	o.names = args
-	if dash >= 0 {
+	if next := slices.Index(args, "--"); dash == 0 && next > 0 {
+		// "-- -NAME -- COMMAND": the only way to a name that begins with a dash.
+		o.names, o.command = args[:next], args[next+1:]
+	} else if dash >= 0 {
 		o.names, o.command = args[:dash], args[dash:]
 	}
 	switch {

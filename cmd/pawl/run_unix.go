@@ -109,6 +109,16 @@ func (r *runner) giveBack(locks *pawl.Locks) error {
 	return locks.Unlock()
 }
 
+// headStart is how long before the trust deadline the group is killed: the margin of
+// trust alone may be shorter than what a busy machine takes for that.
+const headStart = 50 * time.Millisecond
+
+// deadline is when nothing of the group may live any more: a little before the first
+// of locks may not be believed in.
+func (r *runner) deadline(locks *pawl.Locks) time.Time {
+	return until(locks).Add(-min(headStart, r.ttl/20))
+}
+
 // until is when the first of locks may not be believed in any more.
 func until(locks *pawl.Locks) time.Time {
 	var first time.Time

@@ -30,9 +30,10 @@ func (s seconds) Set(text string) error {
 	return nil
 }
 
-// String returns the time as a Go duration.
+// String returns the time as a Go duration, and nothing for 0: the help would call
+// that the default, which for these flags is something else.
 func (s seconds) String() string {
-	if s.d == nil {
+	if s.d == nil || *s.d == 0 {
 		return ""
 	}
 	return s.d.String()

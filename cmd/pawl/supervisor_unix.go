@@ -53,7 +53,7 @@ func (s *supervisor) start() error {
 		return err
 	}
 	s.group = child.group()
-	if s.guard, err = newWatchdog(s.group, until(s.locks)); err != nil {
+	if s.guard, err = newWatchdog(s.group, s.deadline(s.locks)); err != nil {
 		child.abandon()
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *supervisor) watch() {
 			s.group.signal(sig.(syscall.Signal))
 		case <-s.box.children:
 		case <-s.renewed:
-			s.guard.extend(until(s.locks))
+			s.guard.extend(s.deadline(s.locks))
 		case <-gone:
 			gone = nil
 			s.lose(context.Cause(s.locks.Context()))
@@ -120,7 +120,7 @@ func (s *supervisor) dead() bool { return !s.group.alive() && !othersWatched(s.g
 func (s *supervisor) next() time.Duration {
 	wait := time.Hour
 	if s.lost == nil {
-		wait = time.Until(until(s.locks).Add(-s.grace))
+		wait = time.Until(s.deadline(s.locks).Add(-s.grace))
 	}
 	if !s.killAt.IsZero() && !passed(s.killAt) {
 		wait = min(wait, time.Until(s.killAt))
@@ -163,7 +163,7 @@ func (s *supervisor) replaceWatchdog() {
 	err := errTooOften
 	var guard *watchdog
 	if s.watchdogs++; s.watchdogs <= maxWatchdogs {
-		guard, err = newWatchdog(s.group, until(s.locks))
+		guard, err = newWatchdog(s.group, s.deadline(s.locks))
 	}
 	if err != nil {
 		say("the watchdog was killed and cannot be replaced: %v", err)
@@ -194,7 +194,7 @@ func (s *supervisor) enforce() {
 		s.wantsTTY = false
 		s.group.signal(syscall.SIGCONT)
 	}
-	end := until(s.locks)
+	end := s.deadline(s.locks)
 	if s.lost == nil && passed(end.Add(-s.grace)) {
 		s.lose(errNotRenewed)
 	}
@@ -218,7 +218,7 @@ func (s *supervisor) lose(reason error) {
 	}
 	s.lost = reason
 	say("%s: %v; ending the command", s.naming(), reason)
-	end := until(s.locks)
+	end := s.deadline(s.locks)
 	if t := time.Now().Add(s.grace); t.Before(end) {
 		end = t
 	}
@@ -236,13 +236,22 @@ func (s *supervisor) end(killAt time.Time) {
 	}
 }
 
+// fate is what has become of a command whose locks were lost unnoticed: when pawl
+// itself was stopped, the watchdog has killed it.
+func (s *supervisor) fate() string {
+	if s.status.Signal() == syscall.SIGKILL {
+		return "was killed"
+	}
+	return "had ended already"
+}
+
 // exit returns the end of pawl, after unlocking has ended with unlockErr.
 func (s *supervisor) exit(unlockErr error) error {
 	switch {
 	case s.lost != nil:
 		return &exitError{code: s.lostCode}
 	case errors.Is(unlockErr, pawl.ErrLost):
-		return exitWith(s.lostCode, "%w; the command had ended already", unlockErr)
+		return exitWith(s.lostCode, "%w; the command %s", unlockErr, s.fate())
 	case unlockErr != nil:
 		say("%v", unlockErr)
 	}

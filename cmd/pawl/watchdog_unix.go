@@ -73,8 +73,9 @@ func startWatchdog(g group, pipes []*os.File) (pid int, err error) {
 }
 
 // extend tells the watchdog the trust deadline, on both clocks, as pawl.Lock.Until
-// has it. Errors show as the watchdog's end.
-func (w *watchdog) extend(until time.Time) { w.tell("%d %d", time.Until(until), until.UnixNano()) }
+// has it; by the wall clock in microseconds, since nanoseconds end in 2262 and a long
+// TTL does not. Errors show as the watchdog's end.
+func (w *watchdog) extend(until time.Time) { w.tell("%d %d", time.Until(until), until.UnixMicro()) }
 
 // dismiss tells the watchdog that the group is dead.
 func (w *watchdog) dismiss() {
@@ -156,7 +157,7 @@ func deadline(line string) time.Time {
 	var away, wall int64
 	_, _ = fmt.Sscan(line, &away, &wall)
 	mono := time.Now().Add(time.Duration(away))
-	if t := time.Unix(0, wall); t.Before(mono) {
+	if t := time.UnixMicro(wall); t.Before(mono) {
 		return mono.Add(t.Sub(mono))
 	}
 	return mono

@@ -197,6 +197,9 @@ func (s *Session) Check() error {
 	if s.DB == "" {
 		return nil
 	}
+	if s.DB == s.Backend {
+		return fmt.Errorf("--db and --backend are both %q: want a file each", redacted(s.DB))
+	}
 	return CheckDB(s.DB)
 }
 
