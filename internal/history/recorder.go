@@ -54,12 +54,14 @@ func (r *Recorder) Record(e Event) error {
 // Close closes the file.
 func (r *Recorder) Close() error { return r.file.Close() }
 
-// Read returns the events of the file at path, sorted by time.
+// Read returns the events of the file at path, sorted by time. A last line that
+// somebody is still writing, or was killed while writing, is left out.
 func Read(path string) ([]Event, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("history: %w", err)
 	}
+	data = data[:bytes.LastIndexByte(data, '\n')+1]
 	var events []Event
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for number := 1; lines.Scan(); number++ {

@@ -57,11 +57,11 @@ func TestRecordersShareAFile(t *testing.T) {
 func TestReadRefusesWhatIsNotAHistory(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "history.jsonl")
-	if err := os.WriteFile(path, []byte("{\"kind\":\"acquired\"}\n{\"ki"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("{\"kind\":\"acquired\"}\n{\"ki\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if events, err := Read(path); err == nil {
-		t.Errorf("read %v from a file with half a line, want an error", events)
+		t.Errorf("read %v from a file with a broken line, want an error", events)
 	}
 }
 
@@ -107,5 +107,16 @@ func record(t *testing.T, path string, events ...Event) {
 	}
 	if err := recorder.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestReadLeavesOutAnUnfinishedLine(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "history.jsonl")
+	if err := os.WriteFile(path, []byte("{\"name\":\"a\"}\n{\"na"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if events, err := Read(path); err != nil || len(events) != 1 {
+		t.Errorf("got %v, %v", events, err)
 	}
 }
