@@ -20,7 +20,7 @@ build: ## build bin/pawl
 	CGO_ENABLED=0 go build -trimpath -o bin/pawl ./cmd/pawl
 
 .PHONY: test
-test: compiler ## run every test with the race detector
+test: compiler servers ## run every test with the race detector
 	go test -race -count=1 -timeout=10m $(PKGS)
 
 .PHONY: lint
@@ -31,9 +31,17 @@ lint: ## check formatting, vet for every system, run golangci-lint
 	CGO_ENABLED=0 $(GOLANGCI) run
 
 .PHONY: bench
-bench: ## measure what docs/benchmarks.md reports
+bench: servers ## measure what docs/benchmarks.md reports
 	go test -run '^$$' -bench . -benchmem . ./memlock ./sqlitelock ./cmd/pawl
+	cd bench && go run . -json ../bin/bench.json
 
 .PHONY: compiler
 compiler:
 	@command -v gcc >/dev/null || command -v clang >/dev/null || ./.ci/install gcc libc6-dev
+
+# The real servers that tests start, and clients of others that they meet.
+.PHONY: servers
+servers:
+	@command -v redis-server >/dev/null && command -v redis-sentinel >/dev/null && command -v redis-cli >/dev/null \
+		&& /usr/bin/python3 -c 'import redis' 2>/dev/null \
+		|| ./.ci/install redis-server redis-sentinel redis-tools python3-redis

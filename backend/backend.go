@@ -21,6 +21,8 @@ type opener func(ctx context.Context, u *url.URL) (driver.Driver, error)
 var schemes = map[string]opener{
 	"mem":    openMem,
 	"sqlite": openSQLite,
+	"redis":  openRedis, "redis+sentinel": openRedis, "redis+cluster": openRedis, "redis+quorum": openRedis,
+	"rediss": openRedis, "rediss+sentinel": openRedis, "rediss+cluster": openRedis, "rediss+quorum": openRedis,
 }
 
 // Schemes returns the URL schemes that Open knows, sorted.
@@ -33,6 +35,9 @@ func Schemes() []string { return slices.Sorted(maps.Keys(schemes)) }
 //	mem://NAME          the store of that name, shared within this process
 //	sqlite:///PATH      a SQLite file, shared by the processes of this machine
 //	sqlite://./PATH     the same, relative to the working directory
+//	redis://HOST:PORT/DB, rediss://, redis+sentinel://HOSTS/MASTER/DB, redis+cluster://HOSTS,
+//	redis+quorum://HOSTS
+//	                    Redis; parameters and passwords are those of redislock.Open
 //
 // An unknown scheme or parameter is pawl.ErrInvalidOption and names the known ones;
 // other errors are those of the driver.
