@@ -9,6 +9,7 @@
 //     write are one statement.
 //   - [SideTable] guards anything that a transaction touches: it keeps the tokens in
 //     a table of its own.
+//   - [Redis] guards a key: check and command are one script.
 //   - [HTTP] is middleware that refuses requests with an older Fencing-Token header.
 //
 // A token is a number from 1 to 1<<63-1, larger for every later holder, such as

@@ -29,7 +29,7 @@ import (
 const (
 	roleVariable  = "PAWL_FENCE_TEST_ROLE"
 	locksVariable = "PAWL_FENCE_TEST_LOCKS"
-	shopVariable  = "PAWL_FENCE_TEST_SHOP" // a file, or a URL
+	shopVariable  = "PAWL_FENCE_TEST_SHOP" // a file, a URL, or an address
 )
 
 const pauseTTL = 300 * time.Millisecond
@@ -37,7 +37,7 @@ const pauseTTL = 300 * time.Millisecond
 // playRole takes the lock, says so, waits to be told to go on, writes, and says what
 // came of it. It is paused while it waits, after its last look at the lock.
 func playRole(role string) int {
-	write := map[string]func(context.Context, uint64) error{"sql": writeRow, "http": writePut}[role]
+	write := map[string]func(context.Context, uint64) error{"sql": writeRow, "http": writePut, "redis": writeRedis}[role]
 	if err := hold(write); err != nil {
 		fmt.Println("failed:", err)
 		return 1
