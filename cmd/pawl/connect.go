@@ -56,11 +56,15 @@ func connect(ctx context.Context, flag string, opts *pawl.Options) (*pawl.Client
 	if err == nil {
 		return client, rawURL, nil
 	}
-	code := codeConfig
+	return nil, "", connectError(ctx, err)
+}
+
+// connectError is the failure to open a backend, with its exit code.
+func connectError(ctx context.Context, err error) error {
 	if errors.Is(err, pawl.ErrUnavailable) || ctx.Err() != nil {
-		code = codeUnavailable
+		return &exitError{codeUnavailable, err}
 	}
-	return nil, "", &exitError{code, err}
+	return &exitError{codeConfig, err}
 }
 
 // closeTimeout bounds how long a command that has done its work lets the backend

@@ -16,6 +16,7 @@ func main() {
 	if code, ok := runHelper(os.Args[1:]); ok {
 		os.Exit(code)
 	}
+	quiet()
 	os.Exit(report(newRootCommand().Execute()))
 }
 
@@ -37,6 +38,7 @@ func newRootCommand() *cobra.Command {
 		newLsCommand(),
 		newInspectCommand(),
 		newBreakCommand(),
+		newDoctorCommand(),
 		newLabCommand(),
 		newVersionCommand(),
 	)
