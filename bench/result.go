@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// result is everything that was measured, as it is written as JSON.
+type result struct {
+	Machine  machine
+	Runs     int
+	Stretch  string            // of a turn that is bounded by time
+	Settings map[string]string // by backend/contender
+	Figures  []*series
+	Failures []string `json:",omitempty"` // turns that a peer did not finish
+	Targets  []verdict
+}
+
+// series is one figure of one contender in all of its turns.
+type series struct {
+	Backend, Scenario, Contender, Metric, Unit string
+
+	Values []float64
+	Median float64
+}
+
+func (r *result) add(sc *scenario, c *contender, got figures) {
+	for _, m := range sc.metrics {
+		s := r.find(c.backend, sc.name, c.name, m.name)
+		if s == nil {
+			s = &series{Backend: c.backend, Scenario: sc.name, Contender: c.name, Metric: m.name, Unit: m.unit}
+			r.Figures = append(r.Figures, s)
+		}
+		s.Values = append(s.Values, got[m.name])
+		s.Median = median(s.Values)
+	}
+}
+
+func (r *result) find(backend, scenario, contender, metric string) *series {
+	for _, s := range r.Figures {
+		if s.Backend == backend && s.Scenario == scenario && s.Contender == contender && s.Metric == metric {
+			return s
+		}
+	}
+	return nil
+}
+
+// median returns that of a figure, and false when it was not measured.
+func (r *result) median(backend, scenario, contender, metric string) (float64, bool) {
+	s := r.find(backend, scenario, contender, metric)
+	if s == nil {
+		return 0, false
+	}
+	return s.Median, true
+}
+
+func (r *result) writeJSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+func (r *result) writeFile(path string) error {
+	var text strings.Builder
+	if err := r.writeJSON(&text); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text.String()), 0o600)
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+)
+
+// stage is a testing.TB outside of a test, as far as package testserver needs one, so
+// that its servers can be used here too. The embedded interface is nil.
+type stage struct {
+	testing.TB
+	cleanups []func()
+	failed   bool
+}
+
+// on runs fn on a stage and then cleans up. It returns fn's error or that of what
+// failed on the stage.
+func on(fn func(s *stage) error) (err error) {
+	s := &stage{}
+	defer func() {
+		for i := len(s.cleanups) - 1; i >= 0; i-- {
+			s.cleanups[i]()
+		}
+	}()
+	defer func() {
+		switch failure := recover().(type) {
+		case nil:
+		case stageFailure:
+			err = failure
+		default:
+			panic(failure)
+		}
+	}()
+	return fn(s)
+}
+
+// stageFailure is panicked with by Fatal.
+type stageFailure struct{ error }
+
+// The methods are testing.TB's.
+
+func (s *stage) Helper()           {}
+func (s *stage) Cleanup(fn func()) { s.cleanups = append(s.cleanups, fn) }
+func (s *stage) Failed() bool      { return s.failed }
+
+func (s *stage) Logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+func (s *stage) Skipf(format string, args ...any) { s.Fatalf(format, args...) }
+
+func (s *stage) Fatalf(format string, args ...any) { s.Fatal(fmt.Sprintf(format, args...)) }
+
+func (s *stage) Fatal(args ...any) {
+	s.failed = true
+	panic(stageFailure{errors.New(fmt.Sprint(args...))})
+}
+
+func (s *stage) TempDir() string {
+	dir, err := os.MkdirTemp("", "pawl-bench-")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
