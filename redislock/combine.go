@@ -150,7 +150,7 @@ func (b *combiner) call(ctx context.Context, batch []*operation) {
 	}
 	for i, op := range batch {
 		if err != nil {
-			op.err = unavailable(err)
+			op.err = b.failure(ctx, err)
 			continue
 		}
 		op.read(answers[i])
@@ -184,7 +184,7 @@ func (b *combiner) pipeline(ctx context.Context, batch []*operation) {
 		case redis.HasErrorPrefix(err, "NOSCRIPT"):
 			again = append(again, op)
 		case err != nil:
-			op.err = unavailable(err)
+			op.err = b.failure(ctx, err)
 		default:
 			op.read(answers[0])
 		}
@@ -194,7 +194,7 @@ func (b *combiner) pipeline(ctx context.Context, batch []*operation) {
 	}
 	for i, cmd := range b.pipelined(ctx, again, true) {
 		if answers, err := cmd.Slice(); err != nil {
-			again[i].err = unavailable(err)
+			again[i].err = b.failure(ctx, err)
 		} else {
 			again[i].read(answers[0])
 		}
@@ -215,6 +215,15 @@ func (b *combiner) pipelined(ctx context.Context, batch []*operation, whole bool
 		return nil
 	})
 	return cmds
+}
+
+// failure is why a call has failed. The end of its own time must not look like the end
+// of the context of somebody who asked.
+func (b *combiner) failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("no answer within %v: %w", b.timeout, driver.ErrUnavailable)
+	}
+	return unavailable(err)
 }
 
 // append adds the operation's keys and arguments.

@@ -74,18 +74,19 @@ local function save(s)
 end
 
 -- keep makes the keys outlive the longest lease, and the token by a day: were it
--- forgotten, only the clock would make tokens rise.
+-- forgotten, only the clock would make tokens rise. The keys of what is contended come
+-- and go as they get and lose members, so they are told each time.
 local function keep(s, ttl)
 	s.changed = true
-	if s.kept > now + DAY / 2 + ttl then
-		return
+	if s.kept <= now + DAY / 2 + ttl then
+		s.kept = now + DAY + ttl
+		s.expires = text(math.ceil((s.kept - now) / 1000))
 	end
-	s.kept = now + DAY + ttl
-	s.expires = text(math.ceil((s.kept - now) / 1000))
 	if s.crowded then
-		for _, key in ipairs({s.leases, s.line, s.infos}) do
-			redis.call('PEXPIRE', key, s.expires)
-		end
+		local left = text(math.ceil((s.kept - now) / 1000))
+		redis.call('PEXPIRE', s.leases, left)
+		redis.call('PEXPIRE', s.line, left)
+		redis.call('PEXPIRE', s.infos, left)
 	end
 end
 
@@ -107,10 +108,7 @@ end
 
 -- crowd notes that there is something in leases or line.
 local function crowd(s, group)
-	s.group, s.changed = group, true
-	if not s.crowded then
-		s.crowded, s.kept = true, 0 -- these keys are new, or may be
-	end
+	s.group, s.crowded, s.changed = group, true, true
 end
 
 local function nextToken(s)
