@@ -39,9 +39,6 @@ bench: servers ## measure what docs/benchmarks.md reports
 compiler:
 	@command -v gcc >/dev/null || command -v clang >/dev/null || ./.ci/install gcc libc6-dev
 
-# The real servers that tests start, and clients of others that they meet.
 .PHONY: servers
 servers:
-	@command -v redis-server >/dev/null && command -v redis-sentinel >/dev/null && command -v redis-cli >/dev/null \
-		&& /usr/bin/python3 -c 'import redis' 2>/dev/null \
-		|| ./.ci/install redis-server redis-sentinel redis-tools python3-redis
+	@./.ci/servers

@@ -3,7 +3,6 @@ package drivertest
 import (
 	"context"
 	"os"
-	"testing"
 
 	"go.uber.org/goleak"
 
@@ -24,7 +23,7 @@ var hasWorkers bool
 // process Main does not run any test: it opens the backend by its URL with open,
 // does what the suite tells it, and exits when the suite is gone. open may be nil for
 // a driver whose Scope is Process.
-func Main(m *testing.M, open func(ctx context.Context, url string) (driver.Driver, error)) {
+func Main(m interface{ Run() int }, open func(ctx context.Context, url string) (driver.Driver, error)) {
 	if url, ok := os.LookupEnv(workerEnv); ok {
 		os.Exit(runWorker(url, open))
 	}

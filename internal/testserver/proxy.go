@@ -5,7 +5,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"testing"
 )
 
 // Proxy stands between clients and a server, and makes the network fail.
@@ -24,7 +23,7 @@ type Proxy struct {
 }
 
 // NewProxy returns a proxy to the server at addr that ends with the test.
-func NewProxy(tb testing.TB, addr string) *Proxy {
+func NewProxy(tb TB, addr string) *Proxy {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -3,14 +3,13 @@ package testserver
 import (
 	"context"
 	"fmt"
-	"testing"
 
 	"github.com/redis/go-redis/v9"
 )
 
 // Redis starts a standalone Redis without persistence. flags are added to its command
 // line.
-func Redis(tb testing.TB, flags ...string) *Process {
+func Redis(tb TB, flags ...string) *Process {
 	tb.Helper()
 	program := Need(tb, "redis-server", "redis-server")
 	port := fmt.Sprint(FreePort(tb))

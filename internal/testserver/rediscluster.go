@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os/exec"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,7 +12,7 @@ import (
 
 // RedisCluster starts a Redis Cluster of three masters with a replica each, and
 // returns when every node knows of all slots.
-func RedisCluster(tb testing.TB) []*Process {
+func RedisCluster(tb TB) []*Process {
 	tb.Helper()
 	cli := Need(tb, "redis-cli", "redis-tools")
 	var nodes []*Process

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"testing"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -16,7 +15,7 @@ const SentinelMaster = "pawl"
 
 // RedisSentinel starts a master, a replica and three Sentinels that fail over when the
 // master has not answered for half a second.
-func RedisSentinel(tb testing.TB) (master, replica *Process, sentinels []*Process) {
+func RedisSentinel(tb TB) (master, replica *Process, sentinels []*Process) {
 	tb.Helper()
 	program := Need(tb, "redis-sentinel", "redis-sentinel")
 	master = Redis(tb, "--repl-diskless-sync-delay", "0")
@@ -33,7 +32,7 @@ func RedisSentinel(tb testing.TB) (master, replica *Process, sentinels []*Proces
 	return master, replica, sentinels
 }
 
-func sentinel(tb testing.TB, program, host, port string) *Process {
+func sentinel(tb TB, program, host, port string) *Process {
 	tb.Helper()
 	own := fmt.Sprint(FreePort(tb))
 	p := &Process{Addr: "127.0.0.1:" + own, Dir: tb.TempDir(), ready: redisReady}

@@ -14,30 +14,34 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"testing"
+	"syscall"
 	"time"
 )
 
 // Need returns the path of a program, or skips the test when it is not installed: on a
 // developer's machine with the package to install, in CI as a failure.
-func Need(tb testing.TB, program, debianPackage string) string {
+func Need(tb TB, program, debianPackage string) string {
 	tb.Helper()
 	path, err := exec.LookPath(program)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("CI") != "":
-		tb.Fatalf("%s is not installed: apt-get install %s", program, debianPackage)
-	default:
-		tb.Skipf("%s is not installed: apt-get install %s", program, debianPackage)
+	if err != nil {
+		missing(tb, fmt.Sprintf("%s is not installed: apt-get install %s", program, debianPackage))
 	}
-	return ""
+	return path
+}
+
+// missing skips the test on a developer's machine, and fails it in CI.
+func missing(tb TB, text string) {
+	tb.Helper()
+	if os.Getenv("CI") != "" {
+		tb.Fatal(text)
+	}
+	tb.Skipf("%s", text)
 }
 
 // FreePort returns a port of 127.0.0.1 that was free a moment ago: below those that
 // the system hands out, so that no outgoing connection takes it meanwhile. So is the
 // port 10,000 above, which Redis Cluster uses too.
-func FreePort(tb testing.TB) int {
+func FreePort(tb TB) int {
 	tb.Helper()
 	for range 100 {
 		port := 10000 + rand.N(12000)
@@ -59,6 +63,8 @@ type Process struct {
 	Dir string
 
 	argv  []string
+	user  string    // who runs it when the tests run as root; "" is root too
+	stop  os.Signal // what asks it to end; nil is SIGTERM
 	ready func(ctx context.Context, addr string) error
 
 	mu     sync.Mutex
@@ -68,18 +74,34 @@ type Process struct {
 }
 
 // start starts argv and waits until ready, and stops it at the end of the test.
-func start(tb testing.TB, p *Process) *Process {
+func start(tb TB, p *Process) *Process {
 	tb.Helper()
-	tb.Cleanup(func() {
-		p.Kill()
-		if tb.Failed() {
-			tb.Logf("%s\n%s", filepath.Base(p.argv[0]), tail(p.log.Bytes(), 4000))
-		}
-	})
-	if err := p.Start(); err != nil {
+	startAll(tb, []*Process{p})
+	return p
+}
+
+// startAll does the same for servers that are ready only together.
+func startAll(tb TB, servers []*Process) {
+	tb.Helper()
+	for _, p := range servers {
+		tb.Cleanup(func() {
+			p.Kill()
+			if tb.Failed() {
+				tb.Logf("%s\n%s", filepath.Base(p.argv[0]), tail(p.log.Bytes(), 4000))
+			}
+		})
+	}
+	started := make(chan error, len(servers))
+	for _, p := range servers {
+		go func() { started <- p.Start() }()
+	}
+	var err error
+	for range servers {
+		err = errors.Join(err, <-started)
+	}
+	if err != nil {
 		tb.Fatal(err)
 	}
-	return p
 }
 
 // Start starts the server, again after Kill or Stop, and waits until it answers.
@@ -89,6 +111,9 @@ func (p *Process) Start() error {
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.Dir, &p.log, &p.log
 	dieWithParent(cmd)
+	if err := runAs(cmd, p.user); err != nil {
+		return err
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -101,7 +126,7 @@ func (p *Process) Start() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for {
-		err := p.ready(ctx, p.Addr)
+		err := p.try(ctx)
 		if err == nil {
 			return nil
 		}
@@ -115,11 +140,29 @@ func (p *Process) Start() error {
 	}
 }
 
-// Kill ends the server at once, as a crash would, and waits for its end.
+// try asks once whether the server is ready, and does not wait long: a request that came
+// too early may never be answered.
+func (p *Process) try(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return p.ready(ctx, p.Addr)
+}
+
+// Ready returns nil when the server answers, and otherwise why not. It ends with ctx.
+func (p *Process) Ready(ctx context.Context) error { return p.ready(ctx, p.Addr) }
+
+// Kill ends the server and its children at once, as a crash would, and waits for its
+// end.
 func (p *Process) Kill() { p.end(os.Kill) }
 
 // Stop asks the server to end and waits for it.
-func (p *Process) Stop() { p.end(os.Interrupt) }
+func (p *Process) Stop() {
+	if p.stop != nil {
+		p.end(p.stop)
+		return
+	}
+	p.end(syscall.SIGTERM)
+}
 
 func (p *Process) end(signal os.Signal) {
 	p.mu.Lock()
@@ -127,20 +170,24 @@ func (p *Process) end(signal os.Signal) {
 	if p.cmd == nil {
 		return
 	}
-	_ = p.cmd.Process.Signal(signal)
-	_ = resume(p.cmd.Process)
+	if signal == os.Kill {
+		_ = kill(p.cmd.Process)
+	} else {
+		_ = p.cmd.Process.Signal(signal)
+		_ = resume(p.cmd.Process)
+	}
 	<-p.exited
 	p.cmd = nil
 }
 
-// Pause stops the server's process until Resume: its connections stay, and nothing is
+// Pause stops the server's process and its children until Resume: its connections stay, and nothing is
 // answered.
-func (p *Process) Pause(tb testing.TB) { p.signal(tb, pause) }
+func (p *Process) Pause(tb TB) { p.signal(tb, pause) }
 
 // Resume lets a paused server go on.
-func (p *Process) Resume(tb testing.TB) { p.signal(tb, resume) }
+func (p *Process) Resume(tb TB) { p.signal(tb, resume) }
 
-func (p *Process) signal(tb testing.TB, send func(*os.Process) error) {
+func (p *Process) signal(tb TB, send func(*os.Process) error) {
 	tb.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -155,7 +202,7 @@ func (p *Process) signal(tb testing.TB, send func(*os.Process) error) {
 func tail(text []byte, n int) []byte { return text[max(0, len(text)-n):] }
 
 // splitAddr parts host and port.
-func splitAddr(tb testing.TB, addr string) (host, port string) {
+func splitAddr(tb TB, addr string) (host, port string) {
 	tb.Helper()
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
