@@ -21,6 +21,7 @@ type Client struct {
 	closing context.Context // ends, with ErrClosed, when Close begins
 	shut    context.CancelCauseFunc
 	base    context.Context // of work in the background; ends when Close gives up waiting
+	bounds  bounds          // of the calls that no caller bounds
 	abandon context.CancelFunc
 	keeper  keeper
 

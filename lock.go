@@ -128,8 +128,7 @@ func (l *Lock) unlock() (last bool, err error) {
 
 // giveBack releases a grant that passOn has taken out of use.
 func (c *Client) giveBack(g *grant) error {
-	ctx, cancel := context.WithTimeout(c.base, g.lease.TTL)
-	defer cancel()
+	ctx := c.bounds.within(c.base, g.lease.TTL)
 	await(ctx, g.renewed) // no renewal may outlive the release
 	err := c.release(ctx, g.lease.Request)
 	c.mu.Lock()

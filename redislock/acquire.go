@@ -16,6 +16,12 @@ import (
 const look = claimWindow * 3 / 5
 
 func (c *conn) Acquire(ctx context.Context, req driver.Request) (driver.Lease, error) {
+	if c.isShort(&req) {
+		lease, err := c.askShort(ctx, &req)
+		if err != errLong {
+			return lease, err
+		}
+	}
 	if req.NoWait {
 		lease, _, err := c.ask(ctx, &req, "")
 		return lease, err
@@ -50,22 +56,23 @@ func (c *conn) Acquire(ctx context.Context, req driver.Request) (driver.Lease, e
 // told.
 func (c *conn) ask(ctx context.Context, req *driver.Request, channel string) (lease driver.Lease, wait time.Duration, err error) {
 	sent := time.Now()
-	answer, err := c.acquire(ctx, c.lockKey(req.Name), "acquire", req.Holder, modeOf(req), req.TTL.Microseconds(), packDetails(req), channel)
+	op := &operation{key: c.lockKey(req.Name), args: []any{"acquire", req.Holder, modeOf(req), req.TTL.Microseconds(), packDetails(req), channel}}
+	if c.replication.replicas > 0 {
+		err = c.doReplicated(ctx, op)
+	} else {
+		err = c.long.do(ctx, op)
+	}
 	if err != nil {
 		return lease, 0, err
 	}
+	answer := op.answer
 	switch answer[0] {
 	case "granted":
 		return driver.Lease{Request: *req, Token: uint64(number(answer[1])), Until: driver.Trust(sent, micros(answer[2]))}, 0, nil
 	case "line":
 		return lease, nextLook(int(number(answer[1])), micros(answer[2])), nil
 	case "held":
-		held := &driver.HeldError{}
-		held.Owner, _ = unpackDetails(answer[1])
-		if since := number(answer[2]); since > 0 {
-			held.Since, held.Until = time.UnixMicro(since), time.UnixMicro(number(answer[3]))
-		}
-		return lease, 0, held
+		return lease, 0, heldBy(answer[1:])
 	case "marked":
 		return lease, 0, fmt.Errorf("released before it arrived: %w", driver.ErrLost)
 	case "slots":
@@ -85,12 +92,14 @@ func modeOf(req *driver.Request) any {
 	return "x"
 }
 
-// acquire runs the operation acquire.
-func (c *conn) acquire(ctx context.Context, key string, args ...any) ([]any, error) {
-	if c.replication.replicas > 0 {
-		return c.doReplicated(ctx, &operation{key: key, args: args})
+// heldBy reads what the scripts say of a holder: details, since, until.
+func heldBy(holder []any) error {
+	held := &driver.HeldError{}
+	held.Owner, _ = unpackDetails(holder[0])
+	if since := number(holder[1]); since > 0 {
+		held.Since, held.Until = time.UnixMicro(since), time.UnixMicro(number(holder[2]))
 	}
-	return c.combiner.do(ctx, key, args...)
+	return held
 }
 
 // nextLook returns when one with so many before it in line asks again: when the

@@ -12,13 +12,16 @@ import (
 	"github.com/pawl-go/pawl/driver"
 )
 
-// An operation is one thing to do on one lock: see lua/3_operations.lua.
+// An operation is one thing to do on one lock.
 type operation struct {
 	key    string // lockKey of the name
-	args   []any  // the operation's name and arguments
-	answer []any
+	args   []any  // for the long script, the operation's name and arguments
+	packed []byte // the same for the short script
+
+	answer []any // or nil and number
+	number int64
 	err    error
-	done   chan struct{} // closed when answer or err is set
+	done   chan struct{} // closed when the answer or err is set
 }
 
 // combiner sends the operations that the goroutines of a client want at the same
@@ -27,7 +30,7 @@ type operation struct {
 // itself.
 type combiner struct {
 	rdb     redis.UniversalClient
-	fixed   []any // the script's first arguments
+	script  script
 	cluster bool
 	timeout time.Duration // of one call
 
@@ -47,18 +50,18 @@ const (
 	maxBatch = 256
 )
 
-// do runs one operation and returns its answer. It returns soon after ctx has ended;
-// the operation may be done all the same then.
-func (b *combiner) do(ctx context.Context, key string, args ...any) ([]any, error) {
-	op := &operation{key: key, args: args, done: make(chan struct{})}
+// do runs one operation and sets its answer. It returns soon after ctx has ended; the
+// operation may be done all the same then, and op is not to be touched any more.
+func (b *combiner) do(ctx context.Context, op *operation) error {
+	op.done = make(chan struct{})
 	if err := b.send(op); err != nil {
-		return nil, err
+		return err
 	}
 	select {
 	case <-op.done:
-		return op.answer, op.err
+		return op.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
@@ -136,14 +139,47 @@ func (b *combiner) take() []*operation {
 
 // call runs batch in one call of the script.
 func (b *combiner) call(ctx context.Context, batch []*operation) {
-	command := b.command(batch)
-	cmd := redis.NewCmd(ctx, command...)
+	cmd := redis.NewCmd(ctx, b.script.command(batch, false)...)
 	_ = b.rdb.Process(ctx, cmd) // cmd has the error too
 	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-		command[0], command[1] = "eval", source
-		cmd = redis.NewCmd(ctx, command...)
+		cmd = redis.NewCmd(ctx, b.script.command(batch, true)...)
 		_ = b.rdb.Process(ctx, cmd)
 	}
+	b.read(ctx, batch, cmd)
+}
+
+// pipeline runs batch as a call each: the locks may be on different nodes.
+func (b *combiner) pipeline(ctx context.Context, batch []*operation) {
+	cmds := b.pipelined(ctx, batch, false)
+	var again []*operation
+	for i, op := range batch {
+		if redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") {
+			again = append(again, op)
+			continue
+		}
+		b.read(ctx, batch[i:i+1], cmds[i])
+	}
+	if len(again) == 0 {
+		return
+	}
+	for i, cmd := range b.pipelined(ctx, again, true) {
+		b.read(ctx, again[i:i+1], cmd)
+	}
+}
+
+func (b *combiner) pipelined(ctx context.Context, batch []*operation, whole bool) []*redis.Cmd {
+	cmds := make([]*redis.Cmd, len(batch))
+	_, _ = b.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has its error
+		for i := range batch {
+			cmds[i] = p.Do(ctx, b.script.command(batch[i:i+1], whole)...)
+		}
+		return nil
+	})
+	return cmds
+}
+
+// read gives the operations of batch their answers, or the error of their call.
+func (b *combiner) read(ctx context.Context, batch []*operation, cmd *redis.Cmd) {
 	answers, err := cmd.Slice()
 	if err == nil && len(answers) != len(batch) {
 		err = fmt.Errorf("%d answers to %d operations", len(answers), len(batch))
@@ -157,66 +193,6 @@ func (b *combiner) call(ctx context.Context, batch []*operation) {
 	}
 }
 
-// command returns the call of the script, made in one piece: Script.EvalSha would copy
-// what is most of the work of a large batch.
-func (b *combiner) command(batch []*operation) []any {
-	command := make([]any, 3, 3+len(b.fixed)+(keysPerLock+6)*len(batch))
-	command[0], command[1], command[2] = "evalsha", script.Hash(), keysPerLock*len(batch)
-	for _, op := range batch {
-		for _, key := range keysOf(op.key) {
-			command = append(command, key)
-		}
-	}
-	command = append(command, b.fixed...)
-	for _, op := range batch {
-		command = append(command, op.args...)
-	}
-	return command
-}
-
-// pipeline runs batch as a call each: the locks may be on different nodes.
-func (b *combiner) pipeline(ctx context.Context, batch []*operation) {
-	cmds := b.pipelined(ctx, batch, false)
-	var again []*operation
-	for i, op := range batch {
-		answers, err := cmds[i].Slice()
-		switch {
-		case redis.HasErrorPrefix(err, "NOSCRIPT"):
-			again = append(again, op)
-		case err != nil:
-			op.err = b.failure(ctx, err)
-		default:
-			op.read(answers[0])
-		}
-	}
-	if len(again) == 0 {
-		return
-	}
-	for i, cmd := range b.pipelined(ctx, again, true) {
-		if answers, err := cmd.Slice(); err != nil {
-			again[i].err = b.failure(ctx, err)
-		} else {
-			again[i].read(answers[0])
-		}
-	}
-}
-
-func (b *combiner) pipelined(ctx context.Context, batch []*operation, whole bool) []*redis.Cmd {
-	cmds := make([]*redis.Cmd, len(batch))
-	_, _ = b.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has its error
-		for i, op := range batch {
-			keys, args := op.append(nil, append([]any(nil), b.fixed...))
-			if whole {
-				cmds[i] = script.Eval(ctx, p, keys, args...)
-			} else {
-				cmds[i] = script.EvalSha(ctx, p, keys, args...)
-			}
-		}
-		return nil
-	})
-	return cmds
-}
-
 // failure is why a call has failed. The end of its own time must not look like the end
 // of the context of somebody who asked.
 func (b *combiner) failure(ctx context.Context, err error) error {
@@ -226,19 +202,13 @@ func (b *combiner) failure(ctx context.Context, err error) error {
 	return unavailable(err)
 }
 
-// append adds the operation's keys and arguments.
-func (op *operation) append(keys []string, args []any) ([]string, []any) {
-	of := keysOf(op.key)
-	return append(keys, of[:]...), append(args, op.args...)
-}
-
-// read takes the answer that the script gave to the operation. A number is short for a
-// list of one.
+// read takes the answer that the script gave to the operation.
 func (op *operation) read(answer any) {
-	list, ok := answer.([]any)
-	if number, short := answer.(int64); short {
-		list, ok = []any{number}, true
+	if number, ok := answer.(int64); ok {
+		op.number = number
+		return
 	}
+	list, ok := answer.([]any)
 	if !ok || len(list) == 0 {
 		op.err = fmt.Errorf("unexpected answer %v: %w", answer, driver.ErrUnavailable)
 		return

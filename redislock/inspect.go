@@ -14,11 +14,11 @@ import (
 )
 
 func (c *conn) Inspect(ctx context.Context, name string) (driver.State, error) {
-	answer, err := c.combiner.do(ctx, c.lockKey(name), "inspect")
-	if err != nil {
+	op := &operation{key: c.lockKey(name), args: []any{"inspect"}}
+	if err := c.long.do(ctx, op); err != nil {
 		return driver.State{}, err
 	}
-	return stateOf(name, answer), nil
+	return stateOf(name, op.answer), nil
 }
 
 func (c *conn) List(ctx context.Context, prefix string) ([]driver.State, error) {
@@ -33,7 +33,7 @@ func (c *conn) List(ctx context.Context, prefix string) ([]driver.State, error) 
 	for i, name := range names {
 		ops[i] = &operation{key: c.lockKey(name), args: []any{"inspect"}}
 	}
-	c.combiner.doAll(ctx, ops)
+	c.long.doAll(ctx, ops)
 	var states []driver.State
 	for i, op := range ops {
 		if op.err != nil {

@@ -81,12 +81,9 @@ func New(rdb redis.UniversalClient, opts *Options) (driver.Driver, error) {
 	if c.cluster != nil {
 		publish = "SPUBLISH"
 	}
-	c.combiner = combiner{
-		rdb:     rdb,
-		fixed:   []any{publish, claimWindow.Microseconds(), placeTTL.Microseconds()},
-		cluster: c.cluster != nil,
-		timeout: o.Timeout,
-	}
+	long := longScript([]any{publish, claimWindow.Microseconds(), placeTTL.Microseconds()})
+	c.long = combiner{rdb: rdb, script: long, cluster: c.cluster != nil, timeout: o.Timeout}
+	c.short = combiner{rdb: rdb, script: shortScript, cluster: c.cluster != nil, timeout: o.Timeout}
 	c.notices.start(c)
 	c.settlers.start(c)
 	return c, nil
@@ -94,13 +91,13 @@ func New(rdb redis.UniversalClient, opts *Options) (driver.Driver, error) {
 
 // conn is one client's access to Redis.
 type conn struct {
-	rdb      redis.UniversalClient
-	prefix   string
-	id       string               // names the channel on which this client is told
-	cluster  *redis.ClusterClient // nil elsewhere
-	combiner combiner
-	notices  notices
-	settlers settlers
+	rdb         redis.UniversalClient
+	prefix      string
+	id          string               // names the channel on which this client is told
+	cluster     *redis.ClusterClient // nil elsewhere
+	long, short combiner             // of the long script and of the short one
+	notices     notices
+	settlers    settlers
 
 	replication replication
 }
@@ -123,7 +120,8 @@ func (c *conn) Traits() driver.Traits {
 func (c *conn) Close() error {
 	c.settlers.close()
 	c.notices.close()
-	c.combiner.close()
+	c.short.close()
+	c.long.close()
 	return nil
 }
 
@@ -133,13 +131,13 @@ func (c *conn) Renew(ctx context.Context, leases []driver.Lease) []driver.Renewa
 		ops[i] = &operation{key: c.lockKey(leases[i].Name), args: []any{"renew", leases[i].Holder, leases[i].TTL.Microseconds()}}
 	}
 	sent := time.Now()
-	c.combiner.doAll(ctx, ops)
+	c.long.doAll(ctx, ops)
 	renewals := make([]driver.Renewal, len(leases))
 	for i, op := range ops {
 		switch {
 		case op.err != nil:
 			renewals[i].Err = op.err
-		case op.answer[0] == int64(1):
+		case op.number == 1:
 			renewals[i].Until = driver.Trust(sent, leases[i].TTL)
 		default:
 			renewals[i].Err = fmt.Errorf("%v: %w", op.answer[1], driver.ErrLost)
@@ -148,15 +146,21 @@ func (c *conn) Renew(ctx context.Context, leases []driver.Lease) []driver.Renewa
 	return renewals
 }
 
+// Release tries the short script first for a lease that was granted at once: somebody
+// who had to wait for it is likely to have others behind him.
 func (c *conn) Release(ctx context.Context, req driver.Request) error {
-	answer, err := c.combiner.do(ctx, c.lockKey(req.Name), "release", req.Holder, req.TTL.Microseconds())
-	if err != nil {
-		return err
+	if c.isShort(&req) {
+		op := &operation{key: c.lockKey(req.Name), packed: pack(false, req.TTL.Microseconds(), req.Holder, "")}
+		if err := c.short.do(ctx, op); err != nil || op.number < 0 {
+			return err
+		}
 	}
-	if answer[0] == int64(1) {
+	op := &operation{key: c.lockKey(req.Name), args: []any{"release", req.Holder, req.TTL.Microseconds()}}
+	err := c.long.do(ctx, op)
+	if err == nil && op.number == 1 {
 		c.settlers.soon(req.Name)
 	}
-	return nil
+	return err
 }
 
 func (c *conn) Break(ctx context.Context, name string) error { return c.breakWith(ctx, name, "0") }
@@ -164,14 +168,12 @@ func (c *conn) Break(ctx context.Context, name string) error { return c.breakWit
 func (c *conn) Force(ctx context.Context, name string) error { return c.breakWith(ctx, name, "1") }
 
 func (c *conn) breakWith(ctx context.Context, name, force string) error {
-	answer, err := c.combiner.do(ctx, c.lockKey(name), "break_", force)
-	switch {
-	case err != nil:
-		return err
-	case answer[1] == int64(0):
+	op := &operation{key: c.lockKey(name), args: []any{"break_", force}}
+	err := c.long.do(ctx, op)
+	if err == nil && op.number == 0 {
 		return driver.ErrNotHeld
 	}
-	return nil
+	return err
 }
 
 // number reads an integer that the script has written as text or as a number.

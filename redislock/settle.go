@@ -59,7 +59,8 @@ func (s *settlers) settle(name string, one *settler) {
 	}
 	delete(s.byName, name)
 	s.mu.Unlock()
-	_, _ = s.conn.combiner.do(context.Background(), s.conn.lockKey(name), "settle") // waiters look by themselves too
+	op := &operation{key: s.conn.lockKey(name), args: []any{"settle"}}
+	_ = s.conn.long.do(context.Background(), op) // waiters look by themselves too
 }
 
 func (s *settlers) close() {

@@ -141,10 +141,10 @@ end}
 -- settle: no arguments. Drops what has run out and grants to who is next.
 operations.settle = {args = 0, run = function(s)
 	sweep(s)
-	return {'settled'}
+	return 0
 end}
 
--- break_: '1' to free at once. Returns broken, and how many leases.
+-- break_: '1' to free at once. Returns how many leases.
 operations.break_ = {args = 1, run = function(s, a)
 	if s.holder and s.till <= now or s.crowded then
 		sweep(s)
@@ -173,7 +173,7 @@ operations.break_ = {args = 1, run = function(s, a)
 	if force then
 		sweep(s)
 	end
-	return {'broken', n}
+	return n
 end}
 
 -- inspect: no arguments. Returns the slots, then for each holder and waiter a list:

@@ -1,10 +1,6 @@
--- One script does everything, so that a client can send what its goroutines want at
--- the same moment in one call: a list of operations, each on the five keys of one
+-- The long script does everything, so that a client can send what its goroutines want
+-- at the same moment in one call: a list of operations, each on the five keys of one
 -- lock. The files in this folder are joined in the order of their names.
---
--- All instants are microseconds of this server's clock, and one call sees one
--- instant. Lua's numbers are doubles: exact up to 2^53, which microseconds reach in
--- the year 2255.
 --
 -- The keys of a lock, all in one slot:
 --   lock    hash  v1: the state, in one piece (see STATE), since to read and write the
@@ -14,10 +10,6 @@
 --   infos   hash  holder, what is known of it (see pack); '~' and holder, until when
 --                 its place in line is alive
 --   marks   zset  holders that were released before they arrived, until when
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
-local DAY = 86400000000
-
 -- text returns n in full digits. Most operations of a call need the same few instants.
 local texts = {}
 local function text(n)
@@ -28,14 +20,6 @@ local function text(n)
 	end
 	return t
 end
-
--- STATE is how a lock's state is packed: the last token; until when the keys are kept;
--- until when there may be anything in marks; the last place in line that was given out;
--- what leases are (0 shared, otherwise slots of so many), or -1 while there is nothing in
--- leases or line; of the exclusive holder: until when and since when it holds, flags, id
--- (empty without one), details as its client has packed them. Flags are 1 until it has
--- claimed what it was granted in line, and 2 when it may not be renewed any more.
-local STATE = '>ddddi4ddBHc0Hc0'
 
 -- state is what is known of a lock. One table serves all operations of a call, one after
 -- the other: to make and to collect one for each would cost as much as the work.
