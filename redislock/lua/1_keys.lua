@@ -10,6 +10,7 @@
 --   infos   hash  holder, what is known of it (see pack); '~' and holder, until when
 --                 its place in line is alive
 --   marks   zset  holders that were released before they arrived, until when
+
 -- text returns n in full digits. Most operations of a call need the same few instants.
 local texts = {}
 local function text(n)
