@@ -1,0 +1,15 @@
+package rowlock
+
+import "context"
+
+// Forget empties what is remembered of the catalogues.
+func Forget() { tables.Clear() }
+
+// QueryOne reads one row through db, as the package does.
+func QueryOne(ctx context.Context, db Conn, query string, into ...any) error {
+	c, err := open(db)
+	if err != nil {
+		return err
+	}
+	return c.one(ctx, query, nil, into...)
+}
