@@ -34,7 +34,8 @@ type world struct {
 	conn  rowlock.Conn
 	begin func(ctx context.Context) (transaction, error)
 	retry func(ctx context.Context, fn func(tx rowlock.Conn) error, options ...rowlock.Option) error
-	// through opens a second world on the same data behind a proxy; nil for SQLite.
+	// through opens a second world on the same data behind a proxy; nil for SQLite. Its
+	// statements are one round trip each, so that the one reply can be lost.
 	through func(t *testing.T) (*world, *testserver.Proxy)
 }
 
@@ -152,7 +153,7 @@ func openMySQL(t *testing.T, d rowlock.Dialect, name string, start func(testserv
 	w := stdWorld(d, openDB(t, "mysql", testserver.MySQLDSN(server.Addr, database)))
 	w.through = func(t *testing.T) (*world, *testserver.Proxy) {
 		proxy := testserver.NewProxy(t, server.Addr)
-		return stdWorld(d, openDB(t, "mysql", testserver.MySQLDSN(proxy.Addr, database))), proxy
+		return stdWorld(d, openDB(t, "mysql", testserver.MySQLDSN(proxy.Addr, database)+"?interpolateParams=true")), proxy
 	}
 	return w
 }
@@ -166,7 +167,7 @@ func openPostgres(t *testing.T, client func(t *testing.T, url string) *world) *w
 	w := client(t, testserver.PostgresURL(server.Addr, "postgres")+"&search_path="+schema)
 	w.through = func(t *testing.T) (*world, *testserver.Proxy) {
 		proxy := testserver.NewProxy(t, server.Addr)
-		return client(t, testserver.PostgresURL(proxy.Addr, "postgres")+"&search_path="+schema), proxy
+		return client(t, testserver.PostgresURL(proxy.Addr, "postgres")+"&default_query_exec_mode=exec&search_path="+schema), proxy
 	}
 	return w
 }
