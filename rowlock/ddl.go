@@ -1,8 +1,6 @@
 package rowlock
 
-import (
-	"strings"
-)
+import "strings"
 
 // parseDDL reads the answer to MySQL's and MariaDB's SHOW CREATE TABLE, in which every
 // column and every index is a line of its own:
@@ -52,7 +50,7 @@ func parseIndex(line string) (i index, ok bool) {
 			_, rest, _ = strings.Cut(rest, ")")
 			i.unique = false
 		}
-		rest = strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(rest, " DESC"), " ASC"), "")
+		rest = strings.TrimPrefix(rest, " DESC")
 		rest, ok = strings.CutPrefix(rest, ",")
 	}
 	rest, _, _ = strings.Cut(rest, " COMMENT ")

@@ -144,11 +144,10 @@ func (s *statement) param(value any) *statement {
 }
 
 // where appends the condition that finds row.
-func (s *statement) where(row Row) *statement {
+func (s *statement) where(row Row) {
 	before := " WHERE "
 	for name, value := range row.key() {
 		s.add(before).name(name).add(" = ").param(value)
 		before = " AND "
 	}
-	return s
 }

@@ -151,7 +151,7 @@ func (g Guard) check(row Row) error {
 		return err
 	}
 	if len(row.Read) == 0 {
-		return errors.New("Read names no column, so there is nothing to write")
+		return errors.New("nothing to write: want the columns in Read")
 	}
 	for name := range row.Read {
 		if row.Dialect.equal(name, g.column) {
