@@ -29,12 +29,12 @@ func TestForKeepsOthersOut(t *testing.T) {
 func TestStrengths(t *testing.T) {
 	onEveryEngine(t, func(t *testing.T, w *world) {
 		w.except(t, rowlock.SQLite, "it has one write lock only")
+		w.exec(t, "CREATE TABLE item (id INTEGER NOT NULL PRIMARY KEY, stock_id INTEGER NOT NULL REFERENCES stock (id))")
 		must(t, rowlock.For(t.Context(), w.tx(t).Conn, w.row(42, nil), rowlock.Shared))
 		must(t, w.try(t, w.row(42, nil), rowlock.Shared))
 		want(t, "a writer beside a reader", w.try(t, w.row(42, nil), rowlock.NoKeyUpdate), rowlock.ErrHeld)
 
 		must(t, rowlock.For(t.Context(), w.tx(t).Conn, w.row(43, nil), rowlock.NoKeyUpdate))
-		w.exec(t, "CREATE TABLE item (id INTEGER NOT NULL PRIMARY KEY, stock_id INTEGER NOT NULL REFERENCES stock (id))")
 		if w.Dialect == rowlock.PostgreSQL { // elsewhere it is the stronger lock, and this would wait
 			w.exec(t, "INSERT INTO item VALUES (1, 43)")
 		}

@@ -179,7 +179,10 @@ func stdPostgres(t *testing.T, url string) *world {
 // pgxPostgres is a world in which rowlock runs on pgx itself.
 func pgxPostgres(t *testing.T, url string) *world {
 	w := stdPostgres(t, url)
-	pool, err := pgxpool.New(t.Context(), url)
+	config, err := pgxpool.ParseConfig(url)
+	must(t, err)
+	config.MaxConns = 20 // a test holds several transactions
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	must(t, err)
 	t.Cleanup(pool.Close)
 	w.conn = pgxrow.DB(pool)
