@@ -1,0 +1,240 @@
+package etcdlock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/pawl-go/pawl/driver"
+)
+
+// errAgain: something has changed that the request rested on, and it begins again.
+var errAgain = errors.New("again")
+
+// agains bounds how often that may happen without anything being gained.
+const agains = 20
+
+func (c *conn) Acquire(ctx context.Context, req driver.Request) (driver.Lease, error) {
+	if err := c.refuse(ctx, &req); err != nil {
+		return driver.Lease{}, err
+	}
+	for range agains {
+		lease, err := c.acquire(ctx, &req)
+		if !errors.Is(err, errAgain) && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+			return lease, err
+		}
+	}
+	return driver.Lease{}, fmt.Errorf("%w: the etcd lease or the tokens' base change again and again", driver.ErrUnavailable)
+}
+
+// refuse returns why req cannot even be sent.
+func (c *conn) refuse(ctx context.Context, req *driver.Request) error {
+	switch {
+	case c.ctx.Err() != nil:
+		return driver.ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case req.TTL <= 0 || req.TTL > maxTTL:
+		return invalid("TTL %v: want more than 0 and at most %v", req.TTL, time.Duration(maxTTL))
+	}
+	return c.keys.check(req.Name)
+}
+
+func (c *conn) acquire(ctx context.Context, req *driver.Request) (lease driver.Lease, err error) {
+	base, err := c.tokenBase(ctx)
+	if err != nil {
+		return lease, err
+	}
+	home, err := c.session(ctx, req.TTL, true)
+	if err != nil {
+		return lease, err
+	}
+	p := c.place(req, home)
+	defer func() {
+		if err != nil {
+			p.abandon()
+		}
+	}()
+	e := entry{place: p, req: req, home: home, base: base}
+	for {
+		if granted, err := e.enter(ctx); err != nil || granted {
+			return e.lease, err
+		}
+		if !req.NoWait {
+			return c.wait(ctx, &e)
+		}
+	}
+}
+
+// entry is one attempt of an Acquire.
+type entry struct {
+	*place
+	req   *driver.Request
+	home  *session // for the lease when it is granted
+	base  uint64
+	seen  int64 // with NoWait: up to this revision nobody is in the way
+	lease driver.Lease
+}
+
+// enter puts req's key beside those of its name, and reports whether that is a grant. It
+// is one transaction: with NoWait, it writes only what is a grant, and false means that it
+// has to be tried again.
+func (e *entry) enter(ctx context.Context) (granted bool, err error) {
+	c, k := e.c, e.c.keys
+	cmps := []clientv3.Cmp{
+		created(e.key, 0),
+		created(k.gone(e.req.Holder), 0),
+		clientv3.Compare(clientv3.Value(k.base()), "=", baseText(e.base)),
+	}
+	if e.req.NoWait {
+		cmps = append(cmps, clientv3.Compare(clientv3.CreateRevision(k.of(e.req.Name)).WithPrefix(), "<", e.seen+1))
+	}
+	alive := e.home.fresh()
+	put := clientv3.OpPut(e.key, valueOf(e.req, time.Now()), clientv3.WithLease(e.home.id))
+	first := k.firstOf(e.req)
+	resp, err := c.commit(ctx, cmps, []clientv3.Op{put, first},
+		[]clientv3.Op{clientv3.OpGet(e.key), clientv3.OpGet(k.gone(e.req.Holder)), clientv3.OpGet(k.base()), first})
+	switch {
+	case errors.Is(err, rpctypes.ErrLeaseNotFound):
+		e.home.lost()
+		return false, err
+	case err != nil:
+		return false, err
+	case resp.Succeeded:
+		e.created(resp.Header.Revision)
+		return e.judge(ctx, alive, resp, resp.Responses[1])
+	}
+	return e.refused(ctx, alive, resp)
+}
+
+// refused reads the answer to a request whose key was not created.
+func (e *entry) refused(ctx context.Context, alive *keepAlive, resp *clientv3.TxnResponse) (bool, error) {
+	own, gone, base := kvsOf(resp.Responses[0]), kvsOf(resp.Responses[1]), kvsOf(resp.Responses[2])
+	switch {
+	case len(gone) > 0:
+		e.dropped()
+		return false, fmt.Errorf("released before it arrived: %w", driver.ErrLost)
+	case len(base) == 0 || string(base[0].Value) != baseText(e.base):
+		e.c.forgetBase(e.base) // the servers have lost their data, or got others
+		return false, errAgain
+	case len(own) > 0:
+		if mine, err := recordOf(own[0]); err != nil || mine.Holder != e.req.Holder {
+			e.moveBeside()
+			return false, errAgain
+		}
+		e.created(own[0].CreateRevision)
+		return e.judge(ctx, alive, resp, resp.Responses[3])
+	}
+	records, err := recordsOf(kvsOf(resp.Responses[3]))
+	if err != nil {
+		e.dropped()
+		return false, err
+	}
+	free, err := admits(e.req, records)
+	switch {
+	case err != nil:
+	case !free:
+		err = heldError(records[0])
+	case e.seen >= resp.Header.Revision:
+		err = errAgain
+	}
+	e.seen = resp.Header.Revision
+	if err != nil {
+		e.dropped()
+	}
+	return false, err
+}
+
+// judge reports whether e's key, which is there, is a lease by what first says.
+func (e *entry) judge(ctx context.Context, alive *keepAlive, resp *clientv3.TxnResponse, first *etcdserverpb.ResponseOp) (bool, error) {
+	records, err := recordsOf(kvsOf(first))
+	if err != nil {
+		return false, errors.Join(err, e.withdraw(ctx))
+	}
+	records = before(records, e.rev)
+	free, err := admits(e.req, records)
+	switch {
+	case err != nil:
+		return false, errors.Join(err, e.withdraw(ctx))
+	case free:
+		return true, e.grant(ctx, alive, resp.Header.RaftTerm)
+	case e.req.NoWait:
+		return false, heldError(records[0])
+	}
+	return false, nil
+}
+
+// withdraw takes back a key that should not have been created.
+func (e *entry) withdraw(ctx context.Context) error {
+	err := e.c.remove(ctx, e.key, e.rev)
+	if err == nil {
+		e.dropped()
+	}
+	return err
+}
+
+// grant makes e a lease after a transaction in the given term.
+func (e *entry) grant(ctx context.Context, alive *keepAlive, term uint64) error {
+	proof, err := e.home.proved(ctx, alive, term)
+	if err != nil {
+		return err
+	}
+	if !e.hold(e.home, proof) {
+		return errAgain
+	}
+	e.lease = driver.Lease{
+		Request: *e.req,
+		Token:   e.base + uint64(e.rev),
+		Until:   driver.Trust(proof, e.req.TTL),
+		Lost:    e.home.gone,
+	}
+	return nil
+}
+
+func kvsOf(op *etcdserverpb.ResponseOp) []*mvccpb.KeyValue { return op.GetResponseRange().GetKvs() }
+
+func baseText(base uint64) string { return strconv.FormatUint(base, 10) }
+
+// tokenBase returns what is added to revisions to make tokens: the microseconds at which
+// the first client of all wrote it.
+func (c *conn) tokenBase(ctx context.Context) (uint64, error) {
+	c.mu.Lock()
+	base := c.base
+	c.mu.Unlock()
+	if base != 0 {
+		return base, nil
+	}
+	key := c.keys.base()
+	text := strconv.FormatInt(time.Now().UnixMicro(), 10)
+	resp, err := c.commit(ctx, []clientv3.Cmp{created(key, 0)},
+		[]clientv3.Op{clientv3.OpPut(key, text)}, []clientv3.Op{clientv3.OpGet(key)})
+	if err != nil {
+		return 0, err
+	}
+	if !resp.Succeeded {
+		text = string(kvsOf(resp.Responses[0])[0].Value)
+	}
+	base, err = strconv.ParseUint(text, 10, 54)
+	if err != nil || base == 0 {
+		return 0, invalid("the key %q holds %q: want the microseconds that tokens are based on", key, text)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.base = base
+	return base, nil
+}
+
+func (c *conn) forgetBase(base uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.base == base {
+		c.base = 0
+	}
+}

@@ -1,0 +1,120 @@
+package etcdlock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/pawl-go/pawl/driver"
+)
+
+const (
+	// tries is how many servers may be asked within Options.Timeout: one that hangs does
+	// not answer "no".
+	tries = 3
+	// retryAfter is the pause after a try that failed at once. An election takes longer.
+	retryAfter = 30 * time.Millisecond
+)
+
+// call calls do, which has to have the effect of one when it is called again, until it
+// succeeds, fails for good, or the time for a call is over.
+func (c *conn) call(ctx context.Context, do func(ctx context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+	for {
+		try, end := context.WithTimeout(bounded, c.timeout/tries)
+		err := do(try)
+		end()
+		if err == nil || !transient(err) || !sleep(bounded, retryAfter) {
+			return c.explain(ctx, err)
+		}
+	}
+}
+
+// sleep waits for d and reports whether ctx is still there.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// commit runs a transaction; see call.
+func (c *conn) commit(ctx context.Context, cmps []clientv3.Cmp, then, otherwise []clientv3.Op) (resp *clientv3.TxnResponse, err error) {
+	err = c.call(ctx, func(ctx context.Context) (err error) {
+		resp, err = c.etcd.Txn(ctx).If(cmps...).Then(then...).Else(otherwise...).Commit()
+		return err
+	})
+	return resp, err
+}
+
+// get runs reads, all of the same moment; see call.
+func (c *conn) get(ctx context.Context, reads ...clientv3.Op) (*clientv3.TxnResponse, error) {
+	return c.commit(ctx, nil, reads, nil)
+}
+
+// errorCode returns the gRPC code of err.
+func errorCode(err error) codes.Code {
+	var known rpctypes.EtcdError
+	switch {
+	case errors.As(err, &known):
+		return known.Code()
+	case errors.Is(err, context.DeadlineExceeded):
+		return codes.DeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		return codes.Canceled
+	}
+	return status.Code(err)
+}
+
+// transient reports whether another try may help: no leader for the moment, a server
+// that has gone, or that hangs.
+func transient(err error) bool {
+	code := errorCode(err)
+	return code == codes.Unavailable || code == codes.DeadlineExceeded
+}
+
+// explain makes a failure one of the driver's errors, but for a lease that is not there,
+// which callers look for.
+func (c *conn) explain(ctx context.Context, err error) error {
+	switch {
+	case err == nil, errors.Is(err, rpctypes.ErrLeaseNotFound):
+		return err
+	case c.ctx.Err() != nil:
+		return driver.ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return explain(err)
+}
+
+func explain(err error) error {
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	switch code := errorCode(err); {
+	case code == codes.PermissionDenied:
+		return invalid("the user may not use these keys: %s", text)
+	case code == codes.Unauthenticated, errors.Is(err, rpctypes.ErrAuthFailed), errors.Is(err, rpctypes.ErrUserEmpty):
+		return invalid("wrong user or password: %s", text)
+	case errors.Is(err, rpctypes.ErrAuthNotEnabled):
+		return invalid("the servers know no users: leave user and password out: %s", text)
+	case strings.Contains(text, "x509: "):
+		return invalid("the server's certificate is not trusted: %s", text)
+	case strings.Contains(text, "first record does not look like a TLS handshake"):
+		return invalid("the server does not speak TLS: %s", text)
+	case code == codes.DeadlineExceeded:
+		return fmt.Errorf("%w: no answer in time", driver.ErrUnavailable)
+	}
+	return fmt.Errorf("%w: %s", driver.ErrUnavailable, text)
+}

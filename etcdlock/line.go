@@ -1,0 +1,233 @@
+package etcdlock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/pawl-go/pawl/driver"
+)
+
+// outage is how long one who waits puts up with servers that do not answer: an election
+// takes a second or two, of servers far apart more.
+const outage = 10 * time.Second
+
+// obstacle is what somebody in line waits for: that a key goes, or that any under a
+// prefix does, after revision.
+type obstacle struct {
+	key      string
+	prefix   bool
+	changes  bool // is told of changes, too
+	revision int64
+}
+
+// wait stands in line with e's key, which is there, until it is a lease.
+func (c *conn) wait(ctx context.Context, e *entry) (driver.Lease, error) {
+	queue, err := c.session(ctx, min(e.req.TTL, placeTTL), false)
+	if err != nil {
+		return driver.Lease{}, err
+	}
+	for _, s := range []*session{queue, e.home} {
+		s.wait(true)
+		defer s.wait(false)
+	}
+	if err := e.shorten(ctx, queue); err != nil {
+		return driver.Lease{}, err
+	}
+	answered := time.Now()
+	for first := true; ; first = false {
+		granted, ob, err := e.look(ctx, first)
+		switch {
+		case err == nil && granted:
+			return e.lease, nil
+		case err == nil:
+			answered = time.Now()
+			err = c.await(ctx, queue, ob)
+		}
+		if err != nil && (!errors.Is(err, driver.ErrUnavailable) || time.Since(answered) > outage || !sleep(ctx, retryAfter)) {
+			return driver.Lease{}, orEnded(ctx, err)
+		}
+	}
+}
+
+// orEnded returns ctx's error when it has one.
+func orEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// shorten lets e's place run out with queue.
+func (e *entry) shorten(ctx context.Context, queue *session) error {
+	if queue == e.on {
+		return nil
+	}
+	resp, err := e.c.commit(ctx, []clientv3.Cmp{created(e.key, e.rev)},
+		[]clientv3.Op{clientv3.OpPut(e.key, valueOf(e.req, time.Now()), clientv3.WithLease(queue.id))}, nil)
+	switch {
+	case errors.Is(err, rpctypes.ErrLeaseNotFound):
+		queue.lost()
+		return err
+	case err != nil:
+		return err
+	case !resp.Succeeded:
+		e.vanished()
+		return errAgain
+	}
+	e.c.mu.Lock()
+	defer e.c.mu.Unlock()
+	e.on = queue
+	return nil
+}
+
+// look makes e a lease if it can, or says what it waits for.
+func (e *entry) look(ctx context.Context, first bool) (bool, obstacle, error) {
+	switch {
+	case e.req.Slots > 0:
+		return e.lookSlots(ctx)
+	case e.req.Mode == driver.Shared:
+		return e.lookShared(ctx)
+	case first: // it has just seen that it has to wait: do not write
+		resp, err := e.c.get(ctx, e.last(e.rev, 1))
+		if err != nil {
+			return false, obstacle{}, err
+		}
+		if kvs := kvsOf(resp.Responses[0]); len(kvs) > 0 {
+			return false, obstacle{key: string(kvs[0].Key), revision: resp.Header.Revision}, nil
+		}
+	}
+	alone := clientv3.Compare(clientv3.CreateRevision(e.c.keys.of(e.req.Name)).WithPrefix(), ">", e.rev-1)
+	granted, resp, err := e.claim(ctx, alone)
+	if granted || err != nil {
+		return granted, obstacle{}, err
+	}
+	kvs := kvsOf(resp.Responses[1])
+	if len(kvs) == 0 {
+		return false, obstacle{}, fmt.Errorf("%w: a transaction contradicts itself", driver.ErrUnavailable)
+	}
+	return false, obstacle{key: string(kvs[0].Key), revision: resp.Header.Revision}, nil
+}
+
+// last reads the last n who came before rev.
+func (e *entry) last(rev, n int64) clientv3.Op {
+	return clientv3.OpGet(e.c.keys.of(e.req.Name), clientv3.WithPrefix(), clientv3.WithLimit(n),
+		clientv3.WithMaxCreateRev(rev-1), clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortDescend))
+}
+
+// claim makes e's key a lease if it is still there and conditions are met: in the
+// transaction that moves it from the etcd lease of the line to that of its TTL.
+func (e *entry) claim(ctx context.Context, conditions ...clientv3.Cmp) (bool, *clientv3.TxnResponse, error) {
+	alive := e.home.fresh()
+	put := clientv3.OpPut(e.key, valueOf(e.req, time.Now()), clientv3.WithLease(e.home.id))
+	resp, err := e.c.commit(ctx, append(conditions, created(e.key, e.rev)), []clientv3.Op{put},
+		[]clientv3.Op{clientv3.OpGet(e.key, clientv3.WithCountOnly()), e.last(e.rev, 1)})
+	switch {
+	case errors.Is(err, rpctypes.ErrLeaseNotFound):
+		e.home.lost()
+		return false, nil, err
+	case err != nil:
+		return false, nil, err
+	case resp.Succeeded:
+		return true, resp, e.grant(ctx, alive, resp.Header.RaftTerm)
+	case resp.Responses[0].GetResponseRange().Count == 0: // it ran out, or somebody took it away
+		e.vanished()
+		return false, nil, errAgain
+	}
+	return false, resp, nil
+}
+
+// readersAtOnce is how many of those before it a reader reads at once to find the last
+// one who is none.
+const readersAtOnce = 32
+
+// lookShared waits for the last exclusive one before e.
+func (e *entry) lookShared(ctx context.Context) (bool, obstacle, error) {
+	for rev := e.rev; ; {
+		resp, err := e.c.get(ctx, e.last(rev, readersAtOnce))
+		if err != nil {
+			return false, obstacle{}, err
+		}
+		records, err := recordsOf(kvsOf(resp.Responses[0]))
+		if err != nil {
+			return false, obstacle{}, err
+		}
+		for i := range records {
+			if !records[i].shared() {
+				return false, obstacle{key: records[i].key, revision: resp.Header.Revision}, nil
+			}
+		}
+		if len(records) < readersAtOnce {
+			granted, _, err := e.claim(ctx)
+			return granted, obstacle{}, err
+		}
+		rev = records[len(records)-1].rev
+	}
+}
+
+// lookSlots waits until a slot is free and all before e have got theirs. The first in
+// line watches all who hold; everybody else only the one before, whose claim changes its
+// key.
+func (e *entry) lookSlots(ctx context.Context) (bool, obstacle, error) {
+	name := e.c.keys.of(e.req.Name)
+	firsts := clientv3.OpGet(name, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(int64(e.req.Slots)+1),
+		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))
+	resp, err := e.c.get(ctx, firsts, e.last(e.rev, 1))
+	if err != nil {
+		return false, obstacle{}, err
+	}
+	ahead := 0
+	for _, kv := range kvsOf(resp.Responses[0]) {
+		if kv.CreateRevision < e.rev {
+			ahead++
+		}
+	}
+	switch {
+	case ahead < e.req.Slots:
+		granted, _, err := e.claim(ctx)
+		return granted, obstacle{}, err
+	case ahead == e.req.Slots:
+		return false, obstacle{key: name, prefix: true, revision: resp.Header.Revision}, nil
+	}
+	return false, obstacle{key: string(kvsOf(resp.Responses[1])[0].Key), changes: true, revision: resp.Header.Revision}, nil
+}
+
+// await waits until it is worth looking again.
+func (c *conn) await(ctx context.Context, queue *session, ob obstacle) error {
+	watching, stop := context.WithCancel(clientv3.WithRequireLeader(c.ctx)) // not of ctx: all waits share a stream
+	defer stop()
+	opts := []clientv3.OpOption{clientv3.WithRev(ob.revision + 1)}
+	if ob.prefix {
+		opts = append(opts, clientv3.WithPrefix())
+	}
+	if !ob.changes {
+		opts = append(opts, clientv3.WithFilterPut())
+	}
+	events := c.etcd.Watch(watching, ob.key, opts...)
+	for {
+		select {
+		case resp, ok := <-events:
+			switch {
+			case c.ctx.Err() != nil:
+				return driver.ErrClosed
+			case len(resp.Events) > 0:
+				c.events.Add(int64(len(resp.Events)))
+				return nil
+			case resp.CompactRevision != 0:
+				return nil // the event may be among what was compacted: look again
+			case !ok || resp.Err() != nil:
+				return fmt.Errorf("%w: the watch has ended: %v", driver.ErrUnavailable, resp.Err())
+			}
+		case <-queue.gone:
+			return errAgain
+		case <-c.ctx.Done():
+			return driver.ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package etcdlock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/pawl-go/pawl/driver"
+)
+
+// checkedAtOnce is how many keys a renewal looks at, so that its cost does not grow with
+// the locks: one that somebody has deleted by hand is noticed when its turn comes. Break and Force
+// leave a note that every renewal reads. etcd allows 128 operations in a transaction.
+const checkedAtOnce = 100
+
+func (c *conn) Renew(ctx context.Context, leases []driver.Lease) []driver.Renewal {
+	renewals := make([]driver.Renewal, len(leases))
+	groups := make(map[*session]*renewal)
+	c.mu.Lock()
+	for i := range leases {
+		p := c.places[leases[i].Holder]
+		switch {
+		case c.closed:
+			renewals[i].Err = driver.ErrClosed
+		case p == nil || !p.held:
+			renewals[i].Err = fmt.Errorf("it has run out: %w", driver.ErrLost)
+		case p.broken:
+			renewals[i].Err = errBroken
+		default:
+			g := groups[p.on]
+			if g == nil {
+				g = &renewal{session: p.on}
+				groups[p.on] = g
+			}
+			g.add(p, &renewals[i])
+		}
+	}
+	c.mu.Unlock()
+	var all sync.WaitGroup
+	for _, g := range groups {
+		all.Go(func() { g.run(ctx) })
+	}
+	all.Wait()
+	return renewals
+}
+
+var (
+	errBroken  = fmt.Errorf("it was broken: %w", driver.ErrLost)
+	errDeleted = fmt.Errorf("its key was deleted: %w", driver.ErrLost)
+	errSession = fmt.Errorf("the etcd lease has run out or was revoked: %w", driver.ErrLost)
+)
+
+// renewal renews the leases of one session.
+type renewal struct {
+	*session
+	places  []*place
+	outcome []*driver.Renewal
+}
+
+func (g *renewal) add(p *place, outcome *driver.Renewal) {
+	g.places, g.outcome = append(g.places, p), append(g.outcome, outcome)
+}
+
+// run sends one keep-alive, and one transaction that looks what has become of the keys.
+func (g *renewal) run(ctx context.Context) {
+	g.c.mu.Lock()
+	alive := g.send()
+	from := g.checked
+	g.checked += checkedAtOnce
+	g.c.mu.Unlock()
+	sent := alive.sent
+	n := min(len(g.places), checkedAtOnce)
+	ops := []clientv3.Op{
+		clientv3.OpPut(g.c.keys.client(g.id), strconv.FormatInt(sent.UnixMicro(), 10), clientv3.WithLease(g.id)),
+		clientv3.OpGet(g.c.keys.brokenOn(g.id), clientv3.WithPrefix(), clientv3.WithKeysOnly()),
+	}
+	for i := range n {
+		ops = append(ops, clientv3.OpGet(g.places[(from+i)%len(g.places)].key, clientv3.WithKeysOnly()))
+	}
+	resp, err := g.c.commit(ctx, nil, ops, nil)
+	var proof time.Time
+	if err == nil {
+		proof, err = g.proved(ctx, alive, resp.Header.RaftTerm)
+	}
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		g.lost()
+		err = errSession
+	}
+	if err != nil {
+		for _, o := range g.outcome {
+			o.Err = err
+		}
+		return
+	}
+	g.settle(proof, g.gone(resp, from, n))
+}
+
+// gone returns the places whose keys are gone or broken, with the reasons.
+func (g *renewal) gone(resp *clientv3.TxnResponse, from, n int) map[*place]error {
+	gone := make(map[*place]error)
+	for i := range n {
+		p := g.places[(from+i)%len(g.places)]
+		if kvs := kvsOf(resp.Responses[2+i]); len(kvs) == 0 || kvs[0].CreateRevision != p.rev {
+			gone[p] = errDeleted
+		}
+	}
+	broken := make(map[string]bool)
+	for _, kv := range kvsOf(resp.Responses[1]) {
+		broken[string(kv.Key)] = true
+	}
+	for _, p := range g.places {
+		if len(broken) > 0 && gone[p] == nil && broken[g.c.keys.brokenAt(g.id, p.rev)] {
+			gone[p] = errBroken
+		}
+	}
+	return gone
+}
+
+// settle gives every place its outcome.
+func (g *renewal) settle(proof time.Time, gone map[*place]error) {
+	g.c.mu.Lock()
+	defer g.c.mu.Unlock()
+	for i, p := range g.places {
+		switch {
+		case g.c.places[p.req.Holder] != p: // it ran out while its renewal was under way
+			g.outcome[i].Err = fmt.Errorf("it has run out: %w", driver.ErrLost)
+		case gone[p] != nil:
+			p.broken = true // its key goes when its time is over
+			g.outcome[i].Err = gone[p]
+		default:
+			p.extend(proof)
+			g.outcome[i].Until = driver.Trust(proof, p.req.TTL)
+		}
+	}
+}
