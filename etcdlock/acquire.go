@@ -62,7 +62,7 @@ func (c *conn) acquire(ctx context.Context, req *driver.Request) (lease driver.L
 			p.abandon()
 		}
 	}()
-	e := entry{place: p, req: req, home: home, base: base}
+	e := entry{place: p, req: req, home: home, base: base, since: time.Now()}
 	for {
 		if granted, err := e.enter(ctx); err != nil || granted {
 			return e.lease, err
@@ -79,6 +79,7 @@ type entry struct {
 	req   *driver.Request
 	home  *session // for the lease when it is granted
 	base  uint64
+	since time.Time
 	seen  int64 // with NoWait: up to this revision nobody is in the way
 	lease driver.Lease
 }
@@ -97,7 +98,7 @@ func (e *entry) enter(ctx context.Context) (granted bool, err error) {
 		cmps = append(cmps, clientv3.Compare(clientv3.CreateRevision(k.of(e.req.Name)).WithPrefix(), "<", e.seen+1))
 	}
 	alive := e.home.fresh()
-	put := clientv3.OpPut(e.key, valueOf(e.req, time.Now()), clientv3.WithLease(e.home.id))
+	put := clientv3.OpPut(e.key, valueOf(e.req, e.since), clientv3.WithLease(e.home.id))
 	first := k.firstOf(e.req)
 	resp, err := c.commit(ctx, cmps, []clientv3.Op{put, first},
 		[]clientv3.Op{clientv3.OpGet(e.key), clientv3.OpGet(k.gone(e.req.Holder)), clientv3.OpGet(k.base()), first})
@@ -108,7 +109,7 @@ func (e *entry) enter(ctx context.Context) (granted bool, err error) {
 	case err != nil:
 		return false, err
 	case resp.Succeeded:
-		e.created(resp.Header.Revision)
+		e.created(resp.Header.Revision, resp.Header.Revision)
 		return e.judge(ctx, alive, resp, resp.Responses[1])
 	}
 	return e.refused(ctx, alive, resp)
@@ -129,7 +130,7 @@ func (e *entry) refused(ctx context.Context, alive *keepAlive, resp *clientv3.Tx
 			e.moveBeside()
 			return false, errAgain
 		}
-		e.created(own[0].CreateRevision)
+		e.created(own[0].CreateRevision, own[0].ModRevision)
 		return e.judge(ctx, alive, resp, resp.Responses[3])
 	}
 	records, err := recordsOf(kvsOf(resp.Responses[3]))
@@ -173,7 +174,7 @@ func (e *entry) judge(ctx context.Context, alive *keepAlive, resp *clientv3.TxnR
 
 // withdraw takes back a key that should not have been created.
 func (e *entry) withdraw(ctx context.Context) error {
-	err := e.c.remove(ctx, e.key, e.rev)
+	err := e.c.remove(ctx, e.key, created(e.key, e.rev))
 	if err == nil {
 		e.dropped()
 	}
@@ -194,6 +195,7 @@ func (e *entry) grant(ctx context.Context, alive *keepAlive, term uint64) error 
 		Token:   e.base + uint64(e.rev),
 		Until:   driver.Trust(proof, e.req.TTL),
 		Lost:    e.home.gone,
+		Ref:     e.c,
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (e *entry) shorten(ctx context.Context, queue *session) error {
 		return nil
 	}
 	resp, err := e.c.commit(ctx, []clientv3.Cmp{created(e.key, e.rev)},
-		[]clientv3.Op{clientv3.OpPut(e.key, valueOf(e.req, time.Now()), clientv3.WithLease(queue.id))}, nil)
+		[]clientv3.Op{clientv3.OpPut(e.key, valueOf(e.req, e.since), clientv3.WithLease(queue.id))}, nil)
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		queue.lost()
@@ -79,9 +79,7 @@ func (e *entry) shorten(ctx context.Context, queue *session) error {
 		e.vanished()
 		return errAgain
 	}
-	e.c.mu.Lock()
-	defer e.c.mu.Unlock()
-	e.on = queue
+	e.moved(queue, resp.Header.Revision)
 	return nil
 }
 
@@ -133,6 +131,7 @@ func (e *entry) claim(ctx context.Context, conditions ...clientv3.Cmp) (bool, *c
 	case err != nil:
 		return false, nil, err
 	case resp.Succeeded:
+		e.moved(e.home, resp.Header.Revision)
 		return true, resp, e.grant(ctx, alive, resp.Header.RaftTerm)
 	case resp.Responses[0].GetResponseRange().Count == 0: // it ran out, or somebody took it away
 		e.vanished()

@@ -23,6 +23,7 @@ type place struct {
 	on   *session // that key is attached to
 
 	rev    int64 // in which key was created; 0 while that is not known
+	mod    int64 // in which this driver has written it last
 	held   bool  // by a lease that was granted
 	broken bool  // not to be renewed any more
 	ends   time.Time
@@ -97,18 +98,25 @@ func (p *place) stopTimer() {
 	}
 }
 
-// created notes that p's key is there, since rev.
-func (p *place) created(rev int64) {
+// created notes that p's key is there since rev, and was last written in mod.
+func (p *place) created(rev, mod int64) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
-	p.rev = rev
+	p.rev, p.mod = rev, mod
+}
+
+// moved notes that p's key was attached to another session in mod.
+func (p *place) moved(on *session, mod int64) {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.on, p.mod = on, mod
 }
 
 // vanished notes that p's key is not there any more, so that it may be created again.
 func (p *place) vanished() {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
-	p.rev, p.on = 0, p.home
+	p.rev, p.mod, p.on = 0, 0, p.home
 }
 
 // hold makes p a lease on s that is trusted from proof on. It returns false when s has
@@ -163,21 +171,22 @@ func (p *place) expire() {
 		p.timer.Reset(left)
 		return
 	}
-	marked, rev := !p.held, p.rev
+	held, rev, mod := p.held, p.rev, p.mod
 	p.forget()
-	c.run(func() { p.takeAway(rev, marked) })
+	c.run(func() { p.takeAway(held, rev, mod) })
 }
 
-// takeAway deletes p's key until it is gone for certain, or its etcd lease must be.
-func (p *place) takeAway(rev int64, marked bool) {
+// takeAway deletes p's key until it is gone for certain, or its etcd lease must be. What
+// another driver has renewed since is that one's.
+func (p *place) takeAway(held bool, rev, mod int64) {
 	ctx, cancel := context.WithTimeout(p.c.ctx, 2*p.req.TTL+placeTTL)
 	defer cancel()
 	for {
 		var err error
-		if marked {
-			err = p.c.leave(ctx, &p.req, p.key, rev)
+		if held {
+			err = p.c.remove(ctx, p.key, clientv3.Compare(clientv3.ModRevision(p.key), "=", mod))
 		} else {
-			err = p.c.remove(ctx, p.key, rev)
+			err = p.c.leave(ctx, &p.req, p.key, rev)
 		}
 		if err == nil || !sleep(ctx, time.Second) {
 			return
@@ -185,9 +194,9 @@ func (p *place) takeAway(rev int64, marked bool) {
 	}
 }
 
-// remove deletes key if it was created in rev.
-func (c *conn) remove(ctx context.Context, key string, rev int64) error {
-	_, err := c.commit(ctx, []clientv3.Cmp{created(key, rev)}, []clientv3.Op{clientv3.OpDelete(key)}, nil)
+// remove deletes key if it is the one that is meant.
+func (c *conn) remove(ctx context.Context, key string, meant clientv3.Cmp) error {
+	_, err := c.commit(ctx, []clientv3.Cmp{meant}, []clientv3.Op{clientv3.OpDelete(key)}, nil)
 	return err
 }
 

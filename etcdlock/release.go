@@ -28,7 +28,7 @@ func (c *conn) Release(ctx context.Context, req driver.Request) error {
 
 	var err error
 	if held {
-		err = c.remove(ctx, key, rev)
+		err = c.remove(ctx, key, created(key, rev))
 	} else {
 		err = c.leave(ctx, &req, key, rev)
 	}
@@ -68,7 +68,7 @@ func (c *conn) leave(ctx context.Context, req *driver.Request, key string, rev i
 func (c *conn) removeOf(ctx context.Context, req *driver.Request, resp *clientv3.TxnResponse) error {
 	for _, kv := range kvsOf(resp.Responses[1]) {
 		if r, err := recordOf(kv); err == nil && r.Holder == req.Holder {
-			return c.remove(ctx, r.key, r.rev)
+			return c.remove(ctx, r.key, created(r.key, r.rev))
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -22,26 +23,17 @@ const checkedAtOnce = 100
 func (c *conn) Renew(ctx context.Context, leases []driver.Lease) []driver.Renewal {
 	renewals := make([]driver.Renewal, len(leases))
 	groups := make(map[*session]*renewal)
-	c.mu.Lock()
 	for i := range leases {
-		p := c.places[leases[i].Holder]
-		switch {
-		case c.closed:
-			renewals[i].Err = driver.ErrClosed
-		case p == nil || !p.held:
-			renewals[i].Err = fmt.Errorf("it has run out: %w", driver.ErrLost)
-		case p.broken:
-			renewals[i].Err = errBroken
-		default:
-			g := groups[p.on]
-			if g == nil {
-				g = &renewal{session: p.on}
-				groups[p.on] = g
-			}
-			g.add(p, &renewals[i])
+		p, err := c.placeOf(ctx, &leases[i])
+		if err != nil {
+			renewals[i].Err = err
+			continue
 		}
+		if groups[p.on] == nil {
+			groups[p.on] = &renewal{session: p.on}
+		}
+		groups[p.on].add(p, &renewals[i])
 	}
-	c.mu.Unlock()
 	var all sync.WaitGroup
 	for _, g := range groups {
 		all.Go(func() { g.run(ctx) })
@@ -50,7 +42,67 @@ func (c *conn) Renew(ctx context.Context, leases []driver.Lease) []driver.Renewa
 	return renewals
 }
 
+// placeOf returns the place of a lease that can be renewed.
+func (c *conn) placeOf(ctx context.Context, lease *driver.Lease) (*place, error) {
+	c.mu.Lock()
+	closed, p := c.closed, c.places[lease.Holder]
+	held, broken := p != nil && p.held, p != nil && p.broken
+	c.mu.Unlock()
+	switch {
+	case closed:
+		return nil, driver.ErrClosed
+	case broken:
+		return nil, errBroken
+	case held:
+		return p, nil
+	case p != nil || lease.Ref == c:
+		return nil, errOver
+	}
+	return c.adopt(ctx, lease)
+}
+
+// adopt makes a lease that another driver has granted one of this driver's. That driver
+// leaves the key alone from then on.
+func (c *conn) adopt(ctx context.Context, lease *driver.Lease) (*place, error) {
+	l, err := c.line(ctx, lease.Name)
+	if err != nil {
+		return nil, err
+	}
+	held := l.records[:l.holders()]
+	i := slices.IndexFunc(held, func(r record) bool { return r.Holder == lease.Holder })
+	if i < 0 {
+		return nil, errOver
+	}
+	r, note := held[i], c.keys.brokenAt(held[i].lease, held[i].rev)
+	if l.broken[note] {
+		return nil, errBroken
+	}
+	s, err := c.session(ctx, lease.TTL, true)
+	if err != nil {
+		return nil, err
+	}
+	put := clientv3.OpPut(r.key, valueOf(&lease.Request, r.since()), clientv3.WithLease(s.id))
+	resp, err := c.commit(ctx, []clientv3.Cmp{created(r.key, r.rev), created(note, 0)}, []clientv3.Op{put}, nil)
+	switch {
+	case errors.Is(err, rpctypes.ErrLeaseNotFound):
+		s.lost()
+		return nil, fmt.Errorf("%w: %v", driver.ErrUnavailable, err)
+	case err != nil:
+		return nil, err
+	case !resp.Succeeded:
+		return nil, errOver
+	}
+	p := &place{c: c, req: lease.Request, key: r.key, rev: r.rev}
+	c.mu.Lock()
+	c.places[lease.Holder] = p
+	c.mu.Unlock()
+	p.moved(s, resp.Header.Revision)
+	p.hold(s, time.Now())
+	return p, nil
+}
+
 var (
+	errOver    = fmt.Errorf("it has run out: %w", driver.ErrLost)
 	errBroken  = fmt.Errorf("it was broken: %w", driver.ErrLost)
 	errDeleted = fmt.Errorf("its key was deleted: %w", driver.ErrLost)
 	errSession = fmt.Errorf("the etcd lease has run out or was revoked: %w", driver.ErrLost)
@@ -106,7 +158,7 @@ func (g *renewal) gone(resp *clientv3.TxnResponse, from, n int) map[*place]error
 	gone := make(map[*place]error)
 	for i := range n {
 		p := g.places[(from+i)%len(g.places)]
-		if kvs := kvsOf(resp.Responses[2+i]); len(kvs) == 0 || kvs[0].CreateRevision != p.rev {
+		if kvs := kvsOf(resp.Responses[2+i]); len(kvs) == 0 || kvs[0].ModRevision != p.mod {
 			gone[p] = errDeleted
 		}
 	}
@@ -129,7 +181,7 @@ func (g *renewal) settle(proof time.Time, gone map[*place]error) {
 	for i, p := range g.places {
 		switch {
 		case g.c.places[p.req.Holder] != p: // it ran out while its renewal was under way
-			g.outcome[i].Err = fmt.Errorf("it has run out: %w", driver.ErrLost)
+			g.outcome[i].Err = errOver
 		case gone[p] != nil:
 			p.broken = true // its key goes when its time is over
 			g.outcome[i].Err = gone[p]
