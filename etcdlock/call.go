@@ -29,11 +29,21 @@ func (c *conn) call(ctx context.Context, do func(ctx context.Context) error) err
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
+	var reason error // of a try that failed for more than lack of time
 	for {
 		try, end := context.WithTimeout(bounded, c.timeout/tries)
 		err := do(try)
 		end()
-		if err == nil || !transient(err) || !sleep(bounded, retryAfter) {
+		if errorCode(err) == codes.Unavailable {
+			reason = err
+		}
+		switch {
+		case err == nil || !transient(err):
+			return c.explain(ctx, err)
+		case sleep(bounded, retryAfter):
+		case reason != nil:
+			return c.explain(ctx, reason)
+		default:
 			return c.explain(ctx, err)
 		}
 	}
@@ -107,11 +117,9 @@ func explain(err error) error {
 		return invalid("the user may not use these keys: %s", text)
 	case code == codes.Unauthenticated, errors.Is(err, rpctypes.ErrAuthFailed), errors.Is(err, rpctypes.ErrUserEmpty):
 		return invalid("wrong user or password: %s", text)
-	case errors.Is(err, rpctypes.ErrAuthNotEnabled):
-		return invalid("the servers know no users: leave user and password out: %s", text)
 	case strings.Contains(text, "x509: "):
 		return invalid("the server's certificate is not trusted: %s", text)
-	case strings.Contains(text, "first record does not look like a TLS handshake"):
+	case strings.Contains(text, "first record does not look like a TLS handshake"), strings.Contains(text, "authentication handshake failed: EOF"):
 		return invalid("the server does not speak TLS: %s", text)
 	case code == codes.DeadlineExceeded:
 		return fmt.Errorf("%w: no answer in time", driver.ErrUnavailable)

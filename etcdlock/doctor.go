@@ -48,15 +48,15 @@ func (c *conn) Check(ctx context.Context) ([]driver.Finding, error) {
 		return nil, err
 	}
 	findings := []driver.Finding{size(len(members))}
-	leader, healthy := uint64(0), 0
+	answered := make(map[uint64]*clientv3.StatusResponse) // by member
 	for _, m := range members {
-		of, known := c.examine(ctx, m)
-		if known != 0 {
-			leader, healthy = known, healthy+1
+		of, status := c.examine(ctx, m)
+		if status != nil {
+			answered[m.ID] = status
 		}
 		findings = append(findings, of...)
 	}
-	findings = append(findings, quorum(leader, healthy, members), c.alarms(ctx), c.shortestTTL(ctx), c.mayWrite(ctx))
+	findings = append(findings, quorum(answered, members), c.alarms(ctx), c.shortestTTL(ctx), c.mayWrite(ctx))
 	return findings, ctx.Err()
 }
 
@@ -72,31 +72,30 @@ func size(n int) driver.Finding {
 }
 
 // quorum says whether there is a leader, and whether one more member may fail.
-func quorum(leader uint64, healthy int, members []*pb.Member) driver.Finding {
-	need := len(members)/2 + 1
-	i := slices.IndexFunc(members, func(m *pb.Member) bool { return m.ID == leader })
+func quorum(answered map[uint64]*clientv3.StatusResponse, members []*pb.Member) driver.Finding {
+	i := slices.IndexFunc(members, func(m *pb.Member) bool { return answered[m.ID] != nil && answered[m.ID].Leader == m.ID })
 	switch {
-	case leader == 0 || i < 0:
-		return driver.Finding{Level: driver.Problem, What: "leader", Text: "none: locks can neither be had nor renewed"}
-	case len(members) > 1 && healthy == need:
+	case i < 0:
+		return driver.Finding{Level: driver.Problem, What: "leader", Text: "none that answers: while there is none, locks can neither be had nor renewed"}
+	case len(members) > 1 && len(answered) <= len(members)/2+1:
 		return driver.Finding{Level: driver.Warning, What: "leader", Text: members[i].Name + "; one member less, and there is none"}
 	}
 	return driver.Finding{What: "leader", Text: members[i].Name}
 }
 
-// examine looks at one member, and returns the leader that it knows.
-func (c *conn) examine(ctx context.Context, m *pb.Member) (findings []driver.Finding, leader uint64) {
+// examine looks at one member, and returns its status when it answers.
+func (c *conn) examine(ctx context.Context, m *pb.Member) ([]driver.Finding, *clientv3.StatusResponse) {
 	if len(m.ClientURLs) == 0 {
-		return []driver.Finding{{Level: driver.Warning, What: "member", Text: "one has not been started yet"}}, 0
+		return []driver.Finding{{Level: driver.Warning, What: "member", Text: "one has not been started yet"}}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout/tries)
 	defer cancel()
 	status, err := c.etcd.Status(ctx, m.ClientURLs[0])
 	if err != nil {
-		return []driver.Finding{{Level: driver.Warning, What: "member", Text: fmt.Sprintf("%s at %s: %v", m.Name, m.ClientURLs[0], explain(err))}}, 0
+		return []driver.Finding{{Level: driver.Warning, What: "member", Text: fmt.Sprintf("%s at %s: %v", m.Name, m.ClientURLs[0], explain(err))}}, nil
 	}
-	findings = []driver.Finding{{What: "member", Text: fmt.Sprintf("%s: etcd %s, term %d", m.Name, status.Version, status.RaftTerm)}, dataSize(m.Name, status.DbSize)}
-	return append(findings, disk(ctx, m)), status.Leader
+	findings := []driver.Finding{{What: "member", Text: fmt.Sprintf("%s: etcd %s, term %d", m.Name, status.Version, status.RaftTerm)}, dataSize(m.Name, status.DbSize)}
+	return append(findings, disk(ctx, m)), status
 }
 
 func dataSize(member string, bytes int64) driver.Finding {

@@ -7,8 +7,11 @@ import (
 	"net/url"
 	"sync"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 
 	"github.com/pawl-go/pawl/driver"
 )
@@ -79,13 +82,14 @@ func (t *target) refusal(ctx context.Context, err error) error {
 
 // greet returns why the servers will not do, or nil.
 func (c *conn) greet(ctx context.Context, t *target) error {
-	if _, err := c.get(ctx, clientv3.OpGet(c.keys.base())); err != nil {
-		return err
+	err := c.call(ctx, func(ctx context.Context) error {
+		// etcd's client would wait for a connection, and not tell why there is none.
+		_, err := pb.NewKVClient(c.etcd.ActiveConnection()).Range(ctx, &pb.RangeRequest{Key: []byte(c.keys.base())}, grpc.WaitForReady(false))
+		return rpctypes.Error(err)
+	})
+	if err == nil && t.ttl != 0 {
+		_, err = c.session(ctx, t.ttl, true)
 	}
-	if t.ttl == 0 {
-		return nil
-	}
-	_, err := c.session(ctx, t.ttl, true)
 	return err
 }
 
