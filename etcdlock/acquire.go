@@ -18,17 +18,21 @@ import (
 // errAgain: something has changed that the request rested on, and it begins again.
 var errAgain = errors.New("again")
 
-// agains bounds how often that may happen without anything being gained.
-const agains = 20
+// restarts bounds how often that may happen in a row.
+const restarts = 20
 
 func (c *conn) Acquire(ctx context.Context, req driver.Request) (driver.Lease, error) {
 	if err := c.refuse(ctx, &req); err != nil {
 		return driver.Lease{}, err
 	}
-	for range agains {
+	for n := 0; n < restarts; n++ {
+		begun := time.Now()
 		lease, err := c.acquire(ctx, &req)
 		if !errors.Is(err, errAgain) && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 			return lease, err
+		}
+		if time.Since(begun) > placeTTL {
+			n = 0 // it has stood in line, and lost its place
 		}
 	}
 	return driver.Lease{}, fmt.Errorf("%w: the etcd lease or the tokens' base change again and again", driver.ErrUnavailable)
@@ -42,7 +46,7 @@ func (c *conn) refuse(ctx context.Context, req *driver.Request) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case req.TTL <= 0 || req.TTL > maxTTL:
-		return invalid("TTL %v: want more than 0 and at most %v", req.TTL, time.Duration(maxTTL))
+		return invalid("TTL %v: want more than 0 and at most %v", req.TTL, maxTTL)
 	}
 	return c.keys.check(req.Name)
 }
@@ -62,7 +66,7 @@ func (c *conn) acquire(ctx context.Context, req *driver.Request) (lease driver.L
 			p.abandon()
 		}
 	}()
-	e := entry{place: p, req: req, home: home, base: base, since: time.Now()}
+	e := entry{place: p, req: req, home: home, base: base, since: time.Now(), attached: true}
 	for {
 		if granted, err := e.enter(ctx); err != nil || granted {
 			return e.lease, err
@@ -80,8 +84,11 @@ type entry struct {
 	home  *session // for the lease when it is granted
 	base  uint64
 	since time.Time
-	seen  int64 // with NoWait: up to this revision nobody is in the way
-	lease driver.Lease
+	// attached: the key hangs on home, and not on the etcd lease of the line, as it does
+	// when an earlier Acquire of this holder id has stood there.
+	attached bool
+	seen     int64 // with NoWait: up to this revision nobody is in the way
+	lease    driver.Lease
 }
 
 // enter puts req's key beside those of its name, and reports whether that is a grant. It
@@ -131,6 +138,7 @@ func (e *entry) refused(ctx context.Context, alive *keepAlive, resp *clientv3.Tx
 			return false, errAgain
 		}
 		e.created(own[0].CreateRevision, own[0].ModRevision)
+		e.attached = own[0].Lease == int64(e.home.id)
 		return e.judge(ctx, alive, resp, resp.Responses[3])
 	}
 	records, err := recordsOf(kvsOf(resp.Responses[3]))
@@ -164,6 +172,9 @@ func (e *entry) judge(ctx context.Context, alive *keepAlive, resp *clientv3.TxnR
 	switch {
 	case err != nil:
 		return false, errors.Join(err, e.withdraw(ctx))
+	case free && !e.attached:
+		granted, _, err := e.claim(ctx)
+		return granted, err
 	case free:
 		return true, e.grant(ctx, alive, resp.Header.RaftTerm)
 	case e.req.NoWait:

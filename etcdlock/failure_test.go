@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/pawl-go/pawl"
@@ -342,6 +343,41 @@ func TestDataLoss(t *testing.T) {
 	if second.Token <= first.Token+1e3 {
 		t.Errorf("token %d after %d: not on a new base", second.Token, first.Token)
 	}
+}
+
+// A holder id that has stood in line and asks again gets a lease of its TTL, and not one of
+// the line's.
+func TestAskedAgain(t *testing.T) {
+	t.Parallel()
+	etcd := server(t)
+	raw, d, holder := rawClient(t, etcd), mustOpen(t, "etcd://"+etcd.Addr), mustOpen(t, "etcd://"+etcd.Addr)
+	lease, req := acquire(t, holder, request("again", time.Minute)), request("again", time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error, 1)
+	go func() {
+		_, err := d.Acquire(ctx, req)
+		got <- err
+	}()
+	var key *mvccpb.KeyValue
+	ofLine := func() int64 {
+		resp, err := raw.Get(t.Context(), "again/", clientv3.WithLastCreate()...)
+		must(t, err)
+		key = resp.Kvs[0]
+		left, err := raw.TimeToLive(t.Context(), clientv3.LeaseID(key.Lease))
+		must(t, err)
+		return left.GrantedTTL
+	}
+	eventually(t, "a place that lives for 3 s", func() bool { return ofLine() == 3 })
+	cancel()
+	if err := <-got; !errors.Is(err, context.Canceled) {
+		t.Errorf("Acquire: %v", err)
+	}
+	must(t, holder.Release(t.Context(), lease.Request))
+	acquire(t, d, req)
+	if ttl := ofLine(); ttl != 60 {
+		t.Errorf("the key %s lives for %d s", key.Key, ttl)
+	}
+	must(t, d.Release(t.Context(), req))
 }
 
 // Each of a thousand waiters is woken once.

@@ -219,7 +219,7 @@ func (c *conn) await(ctx context.Context, queue *session, ob obstacle) error {
 			case resp.CompactRevision != 0:
 				return nil // the event may be among what was compacted: look again
 			case !ok || resp.Err() != nil:
-				return fmt.Errorf("%w: the watch has ended: %v", driver.ErrUnavailable, resp.Err())
+				return fmt.Errorf("%w: the watch has ended", driver.ErrUnavailable)
 			}
 		case <-queue.gone:
 			return errAgain

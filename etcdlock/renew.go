@@ -86,7 +86,7 @@ func (c *conn) adopt(ctx context.Context, lease *driver.Lease) (*place, error) {
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		s.lost()
-		return nil, fmt.Errorf("%w: %v", driver.ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: the etcd lease to take it over is gone", driver.ErrUnavailable)
 	case err != nil:
 		return nil, err
 	case !resp.Succeeded:

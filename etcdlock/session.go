@@ -49,7 +49,7 @@ func seconds(ttl time.Duration) int64 { return int64((ttl + time.Second - 1) / t
 // not have raised the TTL.
 func (c *conn) session(ctx context.Context, ttl time.Duration, exact bool) (*session, error) {
 	secs := seconds(ttl)
-	if s, err := c.usable(secs); s != nil || err != nil {
+	if s, err := c.usable(secs, exact); s != nil || err != nil {
 		return s, err
 	}
 	select {
@@ -60,7 +60,7 @@ func (c *conn) session(ctx context.Context, ttl time.Duration, exact bool) (*ses
 	case <-c.ctx.Done():
 		return nil, driver.ErrClosed
 	}
-	if s, err := c.usable(secs); s != nil || err != nil {
+	if s, err := c.usable(secs, exact); s != nil || err != nil {
 		return s, err
 	}
 	id, granted, sent, err := c.grantLease(ctx, secs)
@@ -69,7 +69,7 @@ func (c *conn) session(ctx context.Context, ttl time.Duration, exact bool) (*ses
 	}
 	if exact && granted > secs {
 		_, _ = c.etcd.Revoke(ctx, id) // or it runs out
-		return nil, invalid("TTL %v: the servers' shortest is %v, by their election timeout", ttl, time.Duration(granted)*time.Second)
+		return nil, raised(secs, time.Duration(granted)*time.Second)
 	}
 	s := &session{c: c, id: id, secs: secs, ttl: time.Duration(granted) * time.Second, gone: make(chan struct{}),
 		proof: sent, answered: sent, first: make(map[string]*place)}
@@ -93,8 +93,13 @@ func (c *conn) grantLease(ctx context.Context, secs int64) (id clientv3.LeaseID,
 	return id, granted, sent, err
 }
 
+// raised refuses a TTL that the servers do not grant.
+func raised(secs int64, granted time.Duration) error {
+	return invalid("TTL %v: the servers' shortest is %v, by their election timeout", time.Duration(secs)*time.Second, granted)
+}
+
 // usable returns the session of secs, or nil when it may have run out.
-func (c *conn) usable(secs int64) (*session, error) {
+func (c *conn) usable(secs int64, exact bool) (*session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -107,6 +112,9 @@ func (c *conn) usable(secs int64) (*session, error) {
 	if time.Since(s.answered) > s.ttl {
 		s.lose()
 		return nil, nil
+	}
+	if exact && s.ttl > time.Duration(secs)*time.Second {
+		return nil, raised(secs, s.ttl)
 	}
 	s.touch()
 	return s, nil

@@ -45,8 +45,8 @@ func parseURL(u *url.URL) (*target, error) {
 	if path := strings.Trim(u.Path, "/"); path != "" {
 		t.options.Prefix = path + "/"
 	}
-	values, err := u.Query(), error(nil)
-	if values, err = url.ParseQuery(u.RawQuery); err != nil {
+	values, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
 		return nil, invalid("parameters: %v", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -72,7 +72,7 @@ func (t *target) set(hosts string, values url.Values) error {
 		return err
 	}
 	if t.ttl != 0 && (t.ttl < minTTL || t.ttl > maxTTL) {
-		return invalid("ttl %v: want %v to %v", t.ttl, minTTL, time.Duration(maxTTL))
+		return invalid("ttl %v: want %v to %v", t.ttl, minTTL, maxTTL)
 	}
 	if t.options.Timeout, err = durationOf(values, "timeout", DefaultTimeout); err != nil {
 		return err
@@ -145,7 +145,8 @@ func tlsOf(values url.Values) (*tls.Config, error) {
 	case (cert == "") != (key == ""):
 		return nil, invalid("cert and key: want both or none")
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: insecure}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	config.InsecureSkipVerify = insecure
 	if cert != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
