@@ -92,8 +92,13 @@ func errorCode(err error) codes.Code {
 // transient reports whether another try may help: no leader for the moment, a server
 // that has gone, or that hangs.
 func transient(err error) bool {
-	code := errorCode(err)
-	return code == codes.Unavailable || code == codes.DeadlineExceeded
+	switch errorCode(err) {
+	case codes.Unavailable, codes.DeadlineExceeded:
+		return true
+	case codes.Unknown: // a server tells so that the try's time was over
+		return strings.Contains(err.Error(), context.DeadlineExceeded.Error())
+	}
+	return false
 }
 
 // explain makes a failure one of the driver's errors, but for a lease that is not there,
