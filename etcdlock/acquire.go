@@ -60,13 +60,19 @@ func (c *conn) acquire(ctx context.Context, req *driver.Request) (lease driver.L
 	if err != nil {
 		return lease, err
 	}
+	var queue *session
+	if !req.NoWait {
+		if queue, err = c.session(ctx, min(req.TTL, placeTTL), false); err != nil {
+			return lease, err
+		}
+	}
 	p := c.place(req, home)
 	defer func() {
 		if err != nil {
 			p.abandon()
 		}
 	}()
-	e := entry{place: p, req: req, home: home, base: base, since: time.Now(), attached: true}
+	e := entry{place: p, req: req, home: home, queue: queue, base: base, since: time.Now()}
 	for {
 		if granted, err := e.enter(ctx); err != nil || granted {
 			return e.lease, err
@@ -82,10 +88,10 @@ type entry struct {
 	*place
 	req   *driver.Request
 	home  *session // for the lease when it is granted
+	queue *session // for the place in line; nil with NoWait
 	base  uint64
 	since time.Time
-	// attached: the key hangs on home, and not on the etcd lease of the line, as it does
-	// when an earlier Acquire of this holder id has stood there.
+	// attached: the key hangs on home, and not on the etcd lease of the line.
 	attached bool
 	seen     int64 // with NoWait: up to this revision nobody is in the way
 	lease    driver.Lease
@@ -105,21 +111,51 @@ func (e *entry) enter(ctx context.Context) (granted bool, err error) {
 		cmps = append(cmps, clientv3.Compare(clientv3.CreateRevision(k.of(e.req.Name)).WithPrefix(), "<", e.seen+1))
 	}
 	alive := e.home.fresh()
-	put := clientv3.OpPut(e.key, valueOf(e.req, e.since), clientv3.WithLease(e.home.id))
 	first := k.firstOf(e.req)
-	resp, err := c.commit(ctx, cmps, []clientv3.Op{put, first},
+	resp, err := c.commit(ctx, cmps, []clientv3.Op{e.put(), first},
 		[]clientv3.Op{clientv3.OpGet(e.key), clientv3.OpGet(k.gone(e.req.Holder)), clientv3.OpGet(k.base()), first})
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
-		e.home.lost()
+		e.findLost()
 		return false, err
 	case err != nil:
 		return false, err
 	case resp.Succeeded:
 		e.created(resp.Header.Revision, resp.Header.Revision)
+		inLine := resp.Responses[0].GetResponseTxn()
+		if e.attached = inLine == nil || inLine.Succeeded; !e.attached {
+			e.moved(e.queue, resp.Header.Revision)
+		}
 		return e.judge(ctx, alive, resp, resp.Responses[1])
 	}
 	return e.refused(ctx, alive, resp)
+}
+
+// put creates e's key: on the etcd lease of its TTL when nobody else is there, and
+// otherwise on that of the line, unless it does not want to wait.
+func (e *entry) put() clientv3.Op {
+	value := valueOf(e.req, e.since)
+	home := clientv3.OpPut(e.key, value, clientv3.WithLease(e.home.id))
+	if e.queue == nil || e.queue == e.home {
+		return home
+	}
+	alone := clientv3.Compare(clientv3.CreateRevision(e.c.keys.of(e.req.Name)).WithPrefix(), "=", 0)
+	return clientv3.OpTxn([]clientv3.Cmp{alone}, []clientv3.Op{home},
+		[]clientv3.Op{clientv3.OpPut(e.key, value, clientv3.WithLease(e.queue.id))})
+}
+
+// findLost finds out which of e's sessions is gone.
+func (e *entry) findLost() {
+	if e.queue == nil {
+		e.home.lost()
+		return
+	}
+	e.c.mu.Lock()
+	sent := []*keepAlive{e.home.send(), e.queue.send()}
+	e.c.mu.Unlock()
+	for _, k := range sent {
+		<-k.done
+	}
 }
 
 // refused reads the answer to a request whose key was not created.
@@ -234,14 +270,23 @@ func (c *conn) tokenBase(ctx context.Context) (uint64, error) {
 	if !resp.Succeeded {
 		text = string(kvsOf(resp.Responses[0])[0].Value)
 	}
-	base, err = strconv.ParseUint(text, 10, 54)
-	if err != nil || base == 0 {
+	base, err = readBase(text)
+	if err != nil {
 		return 0, invalid("the key %q holds %q: want the microseconds that tokens are based on", key, text)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.base = base
 	return base, nil
+}
+
+// readBase reads a base, which leaves room for revisions under 1<<55.
+func readBase(text string) (uint64, error) {
+	base, err := strconv.ParseUint(text, 10, 54)
+	if err == nil && base == 0 {
+		err = strconv.ErrRange
+	}
+	return base, err
 }
 
 func (c *conn) forgetBase(base uint64) {

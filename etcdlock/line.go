@@ -27,16 +27,9 @@ type obstacle struct {
 
 // wait stands in line with e's key, which is there, until it is a lease.
 func (c *conn) wait(ctx context.Context, e *entry) (driver.Lease, error) {
-	queue, err := c.session(ctx, min(e.req.TTL, placeTTL), false)
-	if err != nil {
-		return driver.Lease{}, err
-	}
-	for _, s := range []*session{queue, e.home} {
+	for _, s := range []*session{e.queue, e.home} {
 		s.wait(true)
 		defer s.wait(false)
-	}
-	if err := e.shorten(ctx, queue); err != nil {
-		return driver.Lease{}, err
 	}
 	answered := time.Now()
 	for first := true; ; first = false {
@@ -46,7 +39,7 @@ func (c *conn) wait(ctx context.Context, e *entry) (driver.Lease, error) {
 			return e.lease, nil
 		case err == nil:
 			answered = time.Now()
-			err = c.await(ctx, queue, ob)
+			err = c.await(ctx, e.queue, ob)
 		}
 		if err != nil && (!errors.Is(err, driver.ErrUnavailable) || time.Since(answered) > outage || !sleep(ctx, retryAfter)) {
 			return driver.Lease{}, orEnded(ctx, err)
@@ -60,27 +53,6 @@ func orEnded(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	return err
-}
-
-// shorten lets e's place run out with queue.
-func (e *entry) shorten(ctx context.Context, queue *session) error {
-	if queue == e.on {
-		return nil
-	}
-	resp, err := e.c.commit(ctx, []clientv3.Cmp{created(e.key, e.rev)},
-		[]clientv3.Op{clientv3.OpPut(e.key, valueOf(e.req, e.since), clientv3.WithLease(queue.id))}, nil)
-	switch {
-	case errors.Is(err, rpctypes.ErrLeaseNotFound):
-		queue.lost()
-		return err
-	case err != nil:
-		return err
-	case !resp.Succeeded:
-		e.vanished()
-		return errAgain
-	}
-	e.moved(queue, resp.Header.Revision)
-	return nil
 }
 
 // look makes e a lease if it can, or says what it waits for.

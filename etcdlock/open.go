@@ -84,7 +84,10 @@ func (t *target) refusal(ctx context.Context, err error) error {
 func (c *conn) greet(ctx context.Context, t *target) error {
 	err := c.call(ctx, func(ctx context.Context) error {
 		// etcd's client would wait for a connection, and not tell why there is none.
-		_, err := pb.NewKVClient(c.etcd.ActiveConnection()).Range(ctx, &pb.RangeRequest{Key: []byte(c.keys.base())}, grpc.WaitForReady(false))
+		resp, err := pb.NewKVClient(c.etcd.ActiveConnection()).Range(ctx, &pb.RangeRequest{Key: []byte(c.keys.base())}, grpc.WaitForReady(false))
+		if kvs := resp.GetKvs(); len(kvs) > 0 {
+			c.base, _ = readBase(string(kvs[0].Value)) // or the first call says what is wrong with it
+		}
 		return rpctypes.Error(err)
 	})
 	if err == nil && t.ttl != 0 {
