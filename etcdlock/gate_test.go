@@ -20,6 +20,15 @@ func newGate(t *testing.T, server string) *gate {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	g := &gate{addr: listener.Addr().String()}
+	relay(t, listener, server, func(to, from net.Conn) { g.pass(to, from, true) }, func(to, from net.Conn) { g.pass(to, from, false) })
+	t.Cleanup(g.open)
+	return g
+}
+
+// relay passes on what comes to listener until the end of the test, when the drivers have
+// closed their connections.
+func relay(t *testing.T, listener net.Listener, server string, toServer, toClient func(to, from net.Conn)) {
+	t.Helper()
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -32,16 +41,14 @@ func newGate(t *testing.T, server string) *gate {
 				_ = client.Close()
 				continue
 			}
-			all.Go(func() { g.pass(conn, client, true) })
-			all.Go(func() { g.pass(client, conn, false) })
+			all.Go(func() { toServer(conn, client) })
+			all.Go(func() { toClient(client, conn) })
 		}
 	})
 	t.Cleanup(func() {
-		g.open()
 		_ = listener.Close()
-		all.Wait() // the drivers, which are closed before, close their connections
+		all.Wait()
 	})
-	return g
 }
 
 func (g *gate) pass(to, from net.Conn, gated bool) {

@@ -17,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -240,30 +239,11 @@ func overTLS(t *testing.T, server, cert, key string) string {
 	must(t, err)
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}})
 	must(t, err)
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			conn, err := net.Dial("tcp", server)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			pass := func(to, from net.Conn) {
-				_, _ = io.Copy(to, from)
-				_, _ = to.Close(), from.Close()
-			}
-			all.Go(func() { pass(conn, client) })
-			all.Go(func() { pass(client, conn) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		all.Wait()
-	})
+	pass := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		_, _ = to.Close(), from.Close()
+	}
+	relay(t, listener, server, pass, pass)
 	return listener.Addr().String()
 }
 
