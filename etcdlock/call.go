@@ -26,21 +26,21 @@ const (
 // call calls do, which has to have the effect of one when it is called again, until it
 // succeeds, fails for good, or the time for a call is over.
 func (c *conn) call(ctx context.Context, do func(ctx context.Context) error) error {
-	bounded, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
+	deadline := time.Now().Add(c.timeout)
 	var reason error // of a try that failed for more than lack of time
 	for {
-		try, end := context.WithTimeout(bounded, c.timeout/tries)
+		try, end := context.WithTimeout(ctx, c.timeout/tries)
+		stop := context.AfterFunc(c.ctx, end)
 		err := do(try)
+		stop()
 		end()
 		if errorCode(err) == codes.Unavailable {
 			reason = err
 		}
 		switch {
-		case err == nil || !transient(err):
+		case err == nil || !transient(err) || c.ctx.Err() != nil:
 			return c.explain(ctx, err)
-		case sleep(bounded, retryAfter):
+		case time.Until(deadline) > retryAfter && sleep(ctx, retryAfter):
 		case reason != nil:
 			return c.explain(ctx, reason)
 		default:
