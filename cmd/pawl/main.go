@@ -40,6 +40,7 @@ func newRootCommand() *cobra.Command {
 		newBreakCommand(),
 		newDoctorCommand(),
 		newLabCommand(),
+		newDedupeCommand(),
 		newVersionCommand(),
 	)
 	tighten(root)

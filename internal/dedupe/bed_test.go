@@ -63,7 +63,7 @@ func newBed(t *testing.T, name string) *bed {
 	default:
 		server := testserver.Shared(t, name, func(tb testserver.TB) *testserver.Process {
 			if name == "mariadb" {
-				return testserver.MariaDB(tb, "--innodb-flush-log-at-trx-commit=0")
+				return testserver.MariaDB(tb, "--innodb-flush-log-at-trx-commit=0", "--tmpdir=.") // another server that starts cleans /tmp
 			}
 			return testserver.MySQL(tb, "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--innodb-buffer-pool-size=512M")
 		})

@@ -193,7 +193,7 @@ func TestKeyTypes(t *testing.T) {
 // The same as primary keys, by which rows are locked and deleted.
 func TestPrimaryKeyTypes(t *testing.T) {
 	types := map[string][]string{
-		"mysql":    {"BINARY(20)|UNHEX(SHA1(%d))", "DECIMAL(30,10)|9007199254740993.0000000000+%d", "FLOAT|%d/8", "VARCHAR(20)|'%d x'", "DATETIME(6)|TIMESTAMP '2026-10-25 02:30:00' + INTERVAL %d MICROSECOND", "BIGINT UNSIGNED|18446744073709551000+%d"},
+		"mysql":    {"BINARY(4)|UNHEX(LPAD(HEX(%d), 8, 'F'))", "DECIMAL(30,10)|9007199254740993.0000000000+%d", "FLOAT|%d/8", "VARCHAR(20)|'%d x'", "DATETIME(6)|TIMESTAMP '2026-10-25 02:30:00' + INTERVAL %d MICROSECOND", "BIGINT UNSIGNED|18446744073709551000+%d"},
 		"postgres": {"UUID|md5('%d')::uuid", "BYTEA|decode(md5('%d'), 'hex')", "NUMERIC|9007199254740993.0000000000+%d", "TIMESTAMPTZ|TIMESTAMPTZ '2026-10-25 02:30:00+02' + '%d microseconds'::interval", "CHAR(10)|'%d'"},
 		"sqlite":   {"BLOB|CAST('%d' AS BLOB)", "TEXT|'%d x'", "DATETIME|'2026-10-25 02:30:%d'", "REAL|%d/8.0"},
 	}
