@@ -166,16 +166,22 @@ func takeTurn(hands *hands, client *pawl.Client, name string) (*pawl.Lock, error
 	return lock, nil
 }
 
-// dedupeError gives an error of a job its exit code.
+// dedupeError gives an error of a job its exit code. The kind of it says nothing to people.
 func dedupeError(err error) error {
-	text := errors.New(strings.NewReplacer(": "+dedupe.ErrUsage.Error(), "", ": "+dedupe.ErrRefused.Error(), "", dedupe.ErrRefused.Error()+": ", "").Replace(err.Error()))
+	code := 0
 	switch {
 	case errors.Is(err, dedupe.ErrUsage):
-		return &exitError{codeUsage, text}
+		code = codeUsage
 	case errors.Is(err, dedupe.ErrStale):
-		return &exitError{codeLost, text}
+		code = codeLost
 	case errors.Is(err, dedupe.ErrRefused):
-		return &exitError{codeConfig, text}
+		code = codeConfig
+	default:
+		return err
 	}
-	return err
+	text := err.Error()
+	for _, kind := range []error{dedupe.ErrUsage, dedupe.ErrRefused} {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, ": "+kind.Error(), ""), kind.Error()+": ", "")
+	}
+	return &exitError{code, errors.New(text)}
 }

@@ -42,7 +42,10 @@ func watchHands(parent context.Context) (h *hands, stop func()) {
 // orError is err, or that a signal was the reason for it.
 func (h *hands) orError(err error) error {
 	sig := h.got.Load()
-	if err == nil || sig == 0 {
+	if err == nil {
+		return nil
+	}
+	if sig == 0 {
 		return dedupeError(err)
 	}
 	code := codeSignalOffset + int(sig)

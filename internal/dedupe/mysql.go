@@ -250,6 +250,10 @@ func (mysqlEngine) advice(err error) string {
 	switch e.Number {
 	case 1044, 1142, 1143, 1227:
 		return "want the privileges SELECT, INSERT, UPDATE, DELETE, CREATE, DROP and, for the unique index, ALTER and INDEX on this database"
+	case 1045:
+		return "want a user and a password that the server knows"
+	case 1049:
+		return "want a database that is there"
 	case 1290, 1836:
 		return "the server is read-only: want the URL of the primary"
 	case 1665:

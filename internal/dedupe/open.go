@@ -27,10 +27,13 @@ func Open(ctx context.Context, rawURL string) (*Database, error) {
 		return nil, err
 	}
 	var db *Database
+	var e engine = pgEngine{}
 	switch u.Scheme {
 	case "sqlite":
+		e = sqliteEngine{}
 		db, err = openSQLite(u)
 	case "mysql":
+		e = mysqlEngine{}
 		db, err = openMySQL(ctx, u)
 	default:
 		db, err = openPostgres(rawURL)
@@ -43,7 +46,7 @@ func Open(ctx context.Context, rawURL string) (*Database, error) {
 		}
 		_ = db.Close()
 	}
-	return nil, fmt.Errorf("database %s: %w", identity(u), err)
+	return nil, fmt.Errorf("database %s: %w", identity(u), explain(e, err))
 }
 
 // Database is a database to work on.

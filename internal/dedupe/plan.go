@@ -204,11 +204,13 @@ func digest(text string) string {
 }
 
 // explain adds to an error of the server what to do about it.
-func (p *Plan) explain(err error) error {
+func (p *Plan) explain(err error) error { return explain(p.engine, err) }
+
+func explain(e engine, err error) error {
 	if err == nil {
 		return nil
 	}
-	if advice := p.engine.advice(err); advice != "" {
+	if advice := e.advice(err); advice != "" {
 		return fmt.Errorf("%w: %w; %s", ErrRefused, err, advice)
 	}
 	return err

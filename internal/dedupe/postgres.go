@@ -228,6 +228,10 @@ func (pgEngine) advice(err error) string {
 			return "row-level security hides rows from this user: want one with BYPASSRLS"
 		}
 		return "want SELECT, UPDATE and DELETE on the table, CREATE on its schema and, for the unique index, its owner"
+	case "28000", "28P01":
+		return "want a user and a password that the server knows"
+	case "3D000":
+		return "want a database that is there"
 	case "25006":
 		return "the server is read-only: want the URL of the primary"
 	}

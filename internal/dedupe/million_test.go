@@ -1,0 +1,102 @@
+package dedupe
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// millionVariable turns the test with a million rows on, which takes minutes on a slow
+// machine. Its figures are those of docs/dedupe.md.
+const millionVariable = "PAWL_DEDUPE_MILLION"
+
+// With an index on the key, 1,000 rows cost the same at the end of a table of a million
+// as at its beginning: under 10 ms, seen from the client.
+func TestMillionRows(t *testing.T) {
+	if os.Getenv(millionVariable) == "" {
+		t.Skip("set " + millionVariable + "=1")
+	}
+	for _, name := range engines {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t, name)
+			b.million()
+			b.walkTimes()
+			for _, indexed := range []bool{true, false} {
+				if !indexed {
+					b.exec("INSERT INTO t SELECT * FROM t_dups", "DROP TABLE t_dups")
+					drop := "DROP INDEX t_key"
+					if name == "mysql" || name == "mariadb" {
+						drop += " ON t"
+					}
+					b.exec(drop)
+				}
+				job := b.job()
+				job.Batch = 1000
+				report := b.run(job)
+				t.Logf("index=%v: deleted %d of %d in %d batches in %.1f s, the counts included", indexed, report.Deleted, report.Before.Rows, report.Batches, report.Seconds)
+				if report.Deleted != 102400 {
+					t.Errorf("%+v", report)
+				}
+			}
+		})
+	}
+}
+
+// million makes 1,024,000 rows, of which a tenth are duplicates that lie far from their
+// first.
+func (b *bed) million() {
+	b.Helper()
+	b.exec("CREATE TABLE t (id INT PRIMARY KEY, k INT NOT NULL, note VARCHAR(50) NOT NULL)")
+	for i := range 1000 {
+		b.exec(fmt.Sprintf("INSERT INTO t VALUES (%d, 0, 'a note that is fifty letters long, more or less...')", i))
+	}
+	for n := 1000; n < 1024000; n *= 2 {
+		b.exec(fmt.Sprintf("INSERT INTO t SELECT id + %d, k, note FROM t", n))
+	}
+	b.exec("UPDATE t SET k = CASE WHEN id < 921600 THEN id ELSE (id - 921600) * 9 END", "CREATE INDEX t_key ON t (k)")
+	switch b.name {
+	case "postgres":
+		b.exec("VACUUM ANALYZE t")
+	case "sqlite":
+	default:
+		b.exec("ANALYZE TABLE t")
+	}
+}
+
+// walkTimes reads the whole table in windows of 1,000 rows.
+func (b *bed) walkTimes() {
+	b.Helper()
+	job := b.job()
+	job.Batch = 1000
+	plan := b.mustPlan(job)
+	way := indexWalk{plan}
+	var times []time.Duration
+	for at, more := (position{}), true; more; {
+		started := time.Now()
+		var rows []candidate
+		var err error
+		if rows, more, err = way.window(context.Background(), at, 1000); err != nil {
+			b.Fatal(err)
+		}
+		times = append(times, time.Since(started))
+		if more {
+			at = beyondRow(rows)
+		}
+	}
+	mean := func(part []time.Duration) time.Duration {
+		var sum time.Duration
+		for _, d := range part {
+			sum += d
+		}
+		return (sum / time.Duration(len(part))).Round(time.Microsecond)
+	}
+	first, last := mean(times[:100]), mean(times[len(times)-100:])
+	b.Logf("reading 1,000 rows: %v at the beginning, %v at the end, %v on average of %d", first, last, mean(times), len(times))
+	if last > 4*first+10*time.Millisecond {
+		b.Error("a batch costs more at the end of the table")
+	}
+}
+
+func beyondRow(rows []candidate) position { return beyond(rows[len(rows)-1].at) }
