@@ -168,7 +168,7 @@ func takeTurn(hands *hands, client *pawl.Client, name string) (*pawl.Lock, error
 
 // dedupeError gives an error of a job its exit code. The kind of it says nothing to people.
 func dedupeError(err error) error {
-	code := 0
+	var code int
 	switch {
 	case errors.Is(err, dedupe.ErrUsage):
 		code = codeUsage

@@ -146,7 +146,7 @@ func (p *Plan) lock(ctx context.Context, tx *sql.Tx, rows []candidate) ([][]any,
 	}
 	primary := p.table.primary
 	s := newStatement(p.engine).add("SELECT ", reads(p.engine, "", primary), " FROM ", p.quotedTable(), p.engine.byPrimary(), " WHERE ")
-	s.in(primary, wanted).add(" ORDER BY ", list(p.engine, primary), p.engine.forUpdate())
+	s.in(primary, wanted).add(" ORDER BY ", qualified(p.engine, p.quotedTable()+".", primary), p.engine.forUpdate())
 	return values(ctx, tx, s, len(primary))
 }
 
@@ -159,7 +159,7 @@ func (p *Plan) rankLocked(ctx context.Context, tx *sql.Tx, locked [][]any) (vict
 		s.add(", ", e.read("x."+e.quote(c.name), c))
 	}
 	s.add(", pawl_rank FROM (SELECT ", list(e, p.needed()), ", ", p.rank(), " AS pawl_rank FROM ", p.quotedTable(), e.byPrimary(), " WHERE ")
-	p.whereKey(s.in(t.primary, locked), " AND ").add(") x ORDER BY ", list(e, t.key), ", pawl_rank")
+	p.whereKey(s.in(t.primary, locked), " AND ").add(") x ORDER BY ", qualified(e, "x.", t.key), ", pawl_rank")
 	n := len(t.primary)
 	found, err := values(ctx, tx, s, n+len(t.refColumns)+1)
 	var survivor []any

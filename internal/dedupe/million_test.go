@@ -48,7 +48,7 @@ func TestMillionRows(t *testing.T) {
 // first.
 func (b *bed) million() {
 	b.Helper()
-	b.exec("CREATE TABLE t (id INT PRIMARY KEY, k INT NOT NULL, note VARCHAR(50) NOT NULL)")
+	b.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, k INT NOT NULL, note VARCHAR(50) NOT NULL)")
 	for i := range 1000 {
 		b.exec(fmt.Sprintf("INSERT INTO t VALUES (%d, 0, 'a note that is fifty letters long, more or less...')", i))
 	}

@@ -89,7 +89,7 @@ func (p *Plan) pickIndex(ctx context.Context) error {
 		if len(i.columns) < n || !sameSet(i.columns[:n], names(t.key)) {
 			continue
 		}
-		if i.unique && len(i.columns) == n && !(p.job.IncludeNull && len(nullables(t.key)) > 0) {
+		if i.unique && len(i.columns) == n && (!p.job.IncludeNull || len(nullables(t.key)) == 0) {
 			t.unique = i.name
 		}
 		if walks && t.index == "" {

@@ -174,7 +174,7 @@ func (e pgEngine) addUnique(ctx context.Context, db *sql.DB, t *table, name stri
 	if err := e.dropInvalid(ctx, db, t, name); err != nil {
 		return err
 	}
-	create := "CREATE UNIQUE INDEX CONCURRENTLY " + e.quote(name) + " ON " + quoteTable(e, t.schema, t.name) + " (" + list(e, t.key) + ")"
+	create := fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY %s ON %s (%s)", e.quote(name), quoteTable(e, t.schema, t.name), list(e, t.key))
 	if nulls && len(nullables(t.key)) > 0 {
 		create += " NULLS NOT DISTINCT" // since PostgreSQL 15
 	}

@@ -120,17 +120,39 @@ func TestHugeGroup(t *testing.T) {
 	})
 }
 
+// noCase is the type of a text to which case is nothing.
+func (b *bed) noCase() string {
+	b.Helper()
+	if b.name == "postgres" {
+		b.exec("CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+	}
+	return map[string]string{
+		"mysql":    "VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci",
+		"mariadb":  "VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_swedish_ci",
+		"postgres": "TEXT COLLATE nocase",
+		"sqlite":   "TEXT COLLATE NOCASE",
+	}[b.name]
+}
+
+// The key is a part of the primary key, and its order is not that of its text.
+func TestKeyInsideThePrimaryKey(t *testing.T) {
+	onEach(t, func(b *bed) {
+		text := b.noCase()
+		b.exec("CREATE TABLE t (k "+text+" NOT NULL, n INT NOT NULL, PRIMARY KEY (k, n))",
+			"CREATE TABLE child (id INT PRIMARY KEY, k "+text+", n INT, FOREIGN KEY (k, n) REFERENCES t (k, n))",
+			"INSERT INTO t VALUES ('a', 2), ('B', 3), ('A', 4), ('b', 5), ('A', 1)",
+			"INSERT INTO child VALUES (1, 'A', 4), (2, 'b', 5), (3, 'A', 1)")
+		job := b.job()
+		job.OnReference = Repoint
+		b.run(job)
+		b.want("SELECT k, n FROM t ORDER BY n", "A 1", "B 3")
+		b.want("SELECT k, n FROM child ORDER BY id", "A 1", "B 3", "A 1")
+	})
+}
+
 func TestCollationIsTheDatabases(t *testing.T) {
 	withAndWithoutIndex(t, func(b *bed, index func(string)) {
-		column := map[string]string{
-			"mysql":    "VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci",
-			"mariadb":  "VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_swedish_ci",
-			"postgres": "TEXT COLLATE nocase",
-			"sqlite":   "TEXT COLLATE NOCASE",
-		}[b.name]
-		if b.name == "postgres" {
-			b.exec("CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
-		}
+		column := b.noCase()
 		b.exec("CREATE TABLE t (id INT PRIMARY KEY, k "+column+" NOT NULL)",
 			"INSERT INTO t VALUES (1,'Ada'), (2,'ADA'), (3,'Bob'), (4,'ada'), (5,'bo')")
 		index("k")

@@ -112,7 +112,7 @@ func (p *Plan) Run(ctx, stop context.Context, token uint64) (*Report, error) {
 	report.Batches, report.Passes = r.now.Batches, r.now.Passes
 	report.Seconds = time.Since(r.started).Seconds()
 	if cause := context.Cause(brief); err != nil && cause != nil && !errors.Is(err, cause) {
-		err = fmt.Errorf("%w (%v)", cause, err)
+		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	return report, p.explain(err)
 }

@@ -21,7 +21,7 @@ func openSQLite(u *url.URL) (*Database, error) {
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: u.Host + u.Path}).EscapedPath(), RawQuery: url.Values{
 		"mode":    {"rw"}, // a file that is not there is a mistake
 		"_txlock": {"immediate"},
-		"_pragma": {fmt.Sprintf("busy_timeout(%d)", lockWait.Milliseconds())},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", lockWait.Milliseconds()), "cache_size(-65536)"}, // 64 MiB: rows of a key lie far apart
 	}.Encode()}).String()
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {

@@ -21,9 +21,9 @@ func (s *statement) add(parts ...string) *statement {
 }
 
 // value appends a parameter that is compared with column c.
-func (s *statement) value(c column, v any) *statement {
+func (s *statement) value(c column, v any) {
 	s.args = append(s.args, v)
-	return s.add(s.engine.bind(c, len(s.args)))
+	s.add(s.engine.bind(c, len(s.args)))
 }
 
 // number appends a parameter of pawl's own.
@@ -62,6 +62,16 @@ func reads(e engine, alias string, cols []column) string {
 	var all []string
 	for _, c := range cols {
 		all = append(all, e.read(alias+e.quote(c.name), c))
+	}
+	return strings.Join(all, ", ")
+}
+
+// qualified is the list of cols of the table called prefix, which ends in a dot. ORDER BY
+// wants it: a bare name there is the column that is read, which may be its text.
+func qualified(e engine, prefix string, cols []column) string {
+	all := quoted(e, cols)
+	for i := range all {
+		all[i] = prefix + all[i]
 	}
 	return strings.Join(all, ", ")
 }
