@@ -3,6 +3,7 @@ package dedupe
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 )
 
@@ -70,6 +71,7 @@ type column struct {
 	name     string
 	typ      string // for a cast, where bind wants one
 	nullable bool
+	place    int // in the primary key, from 1; 0 is not in it
 }
 
 // index is an index that keeps whole columns in ascending order.
@@ -100,6 +102,20 @@ type table struct {
 	unique       string   // the unique index on the key that is already there
 	refs         []reference
 	refColumns   []column // all columns of the table that foreign keys point at
+}
+
+// add takes note of the next column and of its place in the primary key.
+func (t *table) add(c column, place int) {
+	c.place = place
+	t.columns = append(t.columns, c)
+	if place > 0 {
+		t.primary = append(t.primary, c)
+	}
+}
+
+// sortPrimary puts the primary key into its own order.
+func (t *table) sortPrimary() {
+	slices.SortFunc(t.primary, func(a, b column) int { return a.place - b.place })
 }
 
 // column finds a column as people write it: exactly, or else in other case when that

@@ -13,7 +13,7 @@ import (
 )
 
 // mysqlEngine is MySQL 8 and later, and MariaDB.
-type mysqlEngine struct{}
+type mysqlEngine struct{ backquoted }
 
 // openMySQL opens a pool whose sessions have what this package relies on. They end with
 // it, and so do their settings.
@@ -77,10 +77,6 @@ func mysqlSession(maria bool) map[string]string {
 	return session
 }
 
-func (mysqlEngine) quote(name string) string {
-	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
-}
-
 func (mysqlEngine) read(expr string, _ column) string { return expr }
 
 // bind casts a decimal: beside one, the driver's text would be compared as a float.
@@ -92,19 +88,8 @@ func (mysqlEngine) bind(c column, _ int) string {
 	return "?"
 }
 
-func (mysqlEngine) number(int) string { return "?" }
-
 func (mysqlEngine) in(s *statement, names []string, cols []column, rows [][]any) {
 	rowIn(s, names, cols, rows, "")
-}
-
-func (mysqlEngine) nullsFirst() bool { return true }
-
-func (mysqlEngine) order(expr string, newest bool) string {
-	if newest {
-		return expr + " DESC"
-	}
-	return expr
 }
 
 func (e mysqlEngine) hint(index string) string { return " FORCE INDEX (" + e.quote(index) + ")" }
@@ -112,8 +97,6 @@ func (e mysqlEngine) hint(index string) string { return " FORCE INDEX (" + e.quo
 func (mysqlEngine) forUpdate() string { return " FOR UPDATE" }
 
 func (e mysqlEngine) byPrimary() string { return e.hint("PRIMARY") }
-
-func (mysqlEngine) prepare(context.Context, *sql.Tx) error { return nil }
 
 func (mysqlEngine) check(ctx context.Context, db *sql.DB) error {
 	var readOnly bool
@@ -147,14 +130,12 @@ func (mysqlEngine) describe(ctx context.Context, db *sql.DB, name string) (*tabl
 	}
 	var c column
 	var data, full string
-	var primary bool
-	err = each(ctx, db, query("mysql_columns"), []any{t.schema, t.name}, []any{&c.name, &data, &full, &c.nullable, &primary}, func() {
+	var place int
+	err = each(ctx, db, query("mysql_columns"), []any{t.schema, t.name}, []any{&c.name, &data, &full, &c.nullable, &place}, func() {
 		c.typ = mysqlType(data, full)
-		t.columns = append(t.columns, c)
-		if primary {
-			t.primary = append(t.primary, c)
-		}
+		t.add(c, place)
 	})
+	t.sortPrimary()
 	return t, err
 }
 

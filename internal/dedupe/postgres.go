@@ -118,13 +118,9 @@ func (e pgEngine) describe(ctx context.Context, db *sql.DB, name string) (*table
 		return nil, refused("%s has tables that inherit from it, whose rows no primary key tells apart: want a table without", name)
 	}
 	var c column
-	var primary bool
-	err = each(ctx, db, query("postgres_columns"), []any{oid}, []any{&c.name, &c.typ, &c.nullable, &primary}, func() {
-		t.columns = append(t.columns, c)
-		if primary {
-			t.primary = append(t.primary, c)
-		}
-	})
+	var place int
+	err = each(ctx, db, query("postgres_columns"), []any{oid}, []any{&c.name, &c.typ, &c.nullable, &place}, func() { t.add(c, place) })
+	t.sortPrimary()
 	return t, err
 }
 

@@ -169,6 +169,16 @@ func TestCollationIsTheDatabases(t *testing.T) {
 	})
 }
 
+// The primary key decides by its own order of columns, not by the table's.
+func TestOrderOfThePrimaryKey(t *testing.T) {
+	onEach(t, func(b *bed) {
+		b.exec("CREATE TABLE t (x INT NOT NULL, y INT NOT NULL, k INT, PRIMARY KEY (y, x))", "CREATE INDEX t_key ON t (k)",
+			"INSERT INTO t VALUES (1, 9, 7), (2, 8, 7), (3, 8, 7)")
+		b.run(b.job())
+		b.want("SELECT x, y FROM t", "2 8")
+	})
+}
+
 // Values of many types make the way to Go and back, and none of them is changed by it.
 func TestKeyTypes(t *testing.T) {
 	types := map[string][]string{

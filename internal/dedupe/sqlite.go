@@ -15,7 +15,7 @@ import (
 
 // sqliteEngine is SQLite. A transaction of pawl is the only writer of the file, so that
 // there are no row locks to take.
-type sqliteEngine struct{}
+type sqliteEngine struct{ backquoted }
 
 func openSQLite(u *url.URL) (*Database, error) {
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: u.Host + u.Path}).EscapedPath(), RawQuery: url.Values{
@@ -30,30 +30,12 @@ func openSQLite(u *url.URL) (*Database, error) {
 	return &Database{DB: db, engine: sqliteEngine{}}, nil
 }
 
-// quote uses backquotes: SQLite reads a misspelt column in double quotes as a string.
-func (sqliteEngine) quote(name string) string {
-	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
-}
-
 // read keeps the driver from turning text into a time or a number into a bool because of
 // the declared type: an expression has none.
 func (sqliteEngine) read(expr string, _ column) string { return "+" + expr }
 
-func (sqliteEngine) bind(column, int) string { return "?" }
-
-func (sqliteEngine) number(int) string { return "?" }
-
 func (sqliteEngine) in(s *statement, names []string, cols []column, rows [][]any) {
 	rowIn(s, names, cols, rows, "VALUES ")
-}
-
-func (sqliteEngine) nullsFirst() bool { return true }
-
-func (sqliteEngine) order(expr string, newest bool) string {
-	if newest {
-		return expr + " DESC"
-	}
-	return expr
 }
 
 func (e sqliteEngine) hint(index string) string { return " INDEXED BY " + e.quote(index) }
@@ -61,8 +43,6 @@ func (e sqliteEngine) hint(index string) string { return " INDEXED BY " + e.quot
 func (sqliteEngine) forUpdate() string { return "" }
 
 func (sqliteEngine) byPrimary() string { return "" }
-
-func (sqliteEngine) prepare(context.Context, *sql.Tx) error { return nil }
 
 // check is left to the first write: only it can tell.
 func (sqliteEngine) check(context.Context, *sql.DB) error { return nil }
@@ -87,15 +67,8 @@ func (e sqliteEngine) describe(ctx context.Context, db *sql.DB, name string) (*t
 func (e sqliteEngine) columns(ctx context.Context, db *sql.DB, t *table) error {
 	var c column
 	var place int
-	places := map[string]int{}
-	err := each(ctx, db, query("sqlite_columns"), []any{t.name}, []any{&c.name, &c.nullable, &place}, func() {
-		t.columns = append(t.columns, c)
-		if place > 0 {
-			t.primary = append(t.primary, c)
-			places[c.name] = place
-		}
-	})
-	slices.SortFunc(t.primary, func(a, b column) int { return places[a.name] - places[b.name] })
+	err := each(ctx, db, query("sqlite_columns"), []any{t.name}, []any{&c.name, &c.nullable, &place}, func() { t.add(c, place) })
+	t.sortPrimary()
 	if err != nil || len(nullables(t.primary)) == 0 {
 		return err
 	}
