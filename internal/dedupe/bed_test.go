@@ -52,7 +52,9 @@ func newBed(t *testing.T, name string) *bed {
 		b.url = "sqlite://" + path
 		b.open("sqlite", "file:"+path+"?"+url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(20000)", "journal_mode(WAL)", "synchronous(OFF)"}}.Encode())
 	case "postgres":
-		server := testserver.Shared(t, name, func(tb testserver.TB) *testserver.Process { return testserver.Postgres(tb, "fsync=off") })
+		server := testserver.Shared(t, name, func(tb testserver.TB) *testserver.Process {
+			return testserver.Postgres(tb, "fsync=off", "shared_preload_libraries=pg_stat_statements")
+		})
 		b.admin(server.Addr, database)
 		b.url, b.addr = testserver.PostgresURL(server.Addr, database), server.Addr
 		config, err := pgx.ParseConfig(b.url)

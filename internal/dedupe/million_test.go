@@ -34,7 +34,9 @@ func TestMillionRows(t *testing.T) {
 				}
 				job := b.job()
 				job.Batch = 1000
+				b.forgetServerTime()
 				report := b.run(job)
+				b.logServerTime()
 				t.Logf("index=%v: deleted %d of %d in %d batches in %.1f s, the counts included", indexed, report.Deleted, report.Before.Rows, report.Batches, report.Seconds)
 				if report.Deleted != 102400 {
 					t.Errorf("%+v", report)
@@ -100,3 +102,30 @@ func (b *bed) walkTimes() {
 }
 
 func beyondRow(rows []candidate) position { return beyond(rows[len(rows)-1].at) }
+
+// forgetServerTime begins a new count of the time that the server spends on statements.
+func (b *bed) forgetServerTime() {
+	b.Helper()
+	switch b.name {
+	case "postgres":
+		b.exec("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "SELECT pg_stat_statements_reset()")
+	case "mysql":
+		b.exec("TRUNCATE performance_schema.events_statements_summary_by_digest")
+	}
+}
+
+// logServerTime tells which statements the server has spent its time on, where it counts:
+// MariaDB does not by default, and SQLite is no server.
+func (b *bed) logServerTime() {
+	b.Helper()
+	query := map[string]string{
+		"postgres": "SELECT round(total_exec_time), calls, left(query, 90) FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1 DESC LIMIT 8",
+		"mysql":    "SELECT ROUND(SUM_TIMER_WAIT / 1e9), COUNT_STAR, LEFT(DIGEST_TEXT, 90) FROM performance_schema.events_statements_summary_by_digest WHERE SCHEMA_NAME = DATABASE() ORDER BY SUM_TIMER_WAIT DESC LIMIT 8",
+	}[b.name]
+	if query == "" {
+		return
+	}
+	for _, row := range b.rows(query) {
+		b.Log("server ms, calls: " + row)
+	}
+}
