@@ -157,7 +157,7 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 	why := strings.Repeat("It holds because it does. ", 9)
 	r := &Report{Scenario: "flashsale", DB: "sqlite:///shop.db", Backend: "sqlite:///locks.db", Moral: "Fence."}
-	for _, name := range []string{"a", "optimistic-retry"} {
+	for _, name := range []string{"a", "optimistic-try"} {
 		for _, fault := range Faults() {
 			r.Runs = append(r.Runs, Result{
 				Strategy: name, Faults: fault, Why: why, Sold: 99_999, Oversold: 99_899, Lost: 99_999, Stuck: 1000,
@@ -174,8 +174,8 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for want, n := range map[string]int{
-		"optimistic-retry  zookeeper  none": 1, "It holds because": 2 * 9, "[zookeeper pause] n.\n": 2, "Fence.\n": 1,
-		"Broke: a (faults: pause).\n": 1, "Held: a (faults: none, kill, slow, restart, cut), optimistic-retry.\n": 1,
+		"optimistic-try  zookeeper  none": 1, "It holds because": 2 * 9, "[zookeeper pause] n.\n": 2, "Fence.\n": 1,
+		"Broke: a (faults: pause).\n": 1, "Held: a (faults: none, kill, slow, restart, cut), optimistic-try.\n": 1,
 	} {
 		if got := strings.Count(strings.ReplaceAll(b.String(), "\n  ", " "), want) + strings.Count(b.String(), want); got < n {
 			t.Errorf("%q is there %d times, want %d, in\n%s", want, got, n, b.String())

@@ -19,8 +19,9 @@ import (
 // fenced.
 func Scenario() *lab.Scenario {
 	return &lab.Scenario{
-		Name: "flashsale",
-		Line: "many buyers, few pieces: who sells more than there is?",
+		Name:  "flashsale",
+		Line:  "many buyers, few pieces: who sells more than there is?",
+		Words: lab.Words{Products: "products; a buyer wants one piece of one of them"},
 		Strategies: []lab.Strategy{
 			readThenWrite,
 			decrement,
