@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/pawl-go/pawl/fence"
 )
@@ -21,8 +22,9 @@ func (db *DB) version(ctx context.Context) string {
 	}
 	var text string
 	_ = db.QueryRowContext(ctx, query).Scan(&text) // the report does without
-	if db.Dialect == fence.MySQL {
-		text = "MySQL protocol, " + text
+	text, _, _ = strings.Cut(text, " on ") // what PostgreSQL was compiled with
+	if db.Dialect == fence.MySQL && !strings.Contains(text, "MariaDB") {
+		text = "MySQL " + text
 	}
 	return text
 }

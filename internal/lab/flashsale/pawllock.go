@@ -50,14 +50,15 @@ type guard struct {
 }
 
 // underLock is read-then-write under the lock. A buyer whose lock is lost before the
-// write stands in line again.
+// write stands in line again, as does one whom the lock server does not answer.
 func underLock(env *lab.Env, g guard) lab.Serve {
 	return func(ctx context.Context, buyer int) (lab.Answer, error) {
 		for {
 			told, err := tryLocked(ctx, env, buyer, g)
-			if !errors.Is(err, pawl.ErrLost) || ctx.Err() != nil {
+			if ctx.Err() != nil || !errors.Is(err, pawl.ErrLost) && !errors.Is(err, pawl.ErrUnavailable) {
 				return told, err
 			}
+			env.Think()
 		}
 	}
 }
