@@ -22,7 +22,7 @@ func (db *DB) version(ctx context.Context) string {
 	}
 	var text string
 	_ = db.QueryRowContext(ctx, query).Scan(&text) // the report does without
-	text, _, _ = strings.Cut(text, " on ") // what PostgreSQL was compiled with
+	text, _, _ = strings.Cut(text, " on ")         // what PostgreSQL was compiled with
 	if db.Dialect == fence.MySQL && !strings.Contains(text, "MariaDB") {
 		text = "MySQL " + text
 	}

@@ -61,7 +61,7 @@ func count(ctx context.Context, db *lab.DB, setup lab.Setup) (lab.Counts, error)
 	if err != nil {
 		return c, err
 	}
-	defer rows.Close() //nolint:errcheck // Err tells
+	defer rows.Close()
 	for rows.Next() {
 		var left, sold int
 		if err := rows.Scan(&left, &sold); err != nil {
