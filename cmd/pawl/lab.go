@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,6 +85,9 @@ func newLabWorkerCommand() *cobra.Command {
 // labFlags are the flags of a scenario that need work before they are a session.
 type labFlags struct {
 	strategy, faults string
+	backends         []string
+	servers          bool
+	report           string
 	form             output
 }
 
@@ -99,16 +103,25 @@ func newScenarioCommand(scenario *lab.Scenario) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&session.Stock, "stock", 100, "pieces to sell")
-	f.IntVar(&session.Buyers, "buyers", 1000, "buyers, each of whom wants one")
+	words := scenario.Words.Filled()
+	f.IntVar(&session.Stock, "stock", cmp.Or(scenario.Stock, 100), words.Stock)
+	f.IntVar(&session.Buyers, "buyers", cmp.Or(scenario.Buyers, 1000), words.Wants)
+	if words.Products != "" {
+		f.IntVar(&session.Products, "products", max(scenario.Products, 1), words.Products)
+	}
+	if words.Limit != "" {
+		f.IntVar(&session.Limit, "limit", 0, words.Limit+" (default any number)")
+	}
 	f.IntVar(&session.Procs, "procs", 4, "worker processes")
 	f.IntVar(&session.Clients, "clients", 8, "buyers that a process serves at once")
 	f.StringVar(&flags.strategy, "strategy", "all", "`names` parted by commas, or all")
-	f.StringVar(&flags.faults, "faults", "all", "what strikes a worker: `none|kill|pause|all`")
-	f.Var((*urlFlag)(&session.DB), "db", "`URL` of the shop's database: sqlite:///path; makes tables pawl_lab_* in it and turns its WAL mode on (default a new file, removed in the end)")
-	f.VarP((*urlFlag)(&session.Backend), "backend", "b", "`URL` of the locks (default a new SQLite file, removed in the end)")
+	f.StringVar(&flags.faults, "faults", "all", "what strikes a worker or the lock server, parted by commas: `"+strings.ReplaceAll(lab.FaultNames(), " or ", ", ")+"`")
+	f.StringVar(&session.DB, "db", "", "`URL` of the database: sqlite:///path, mysql://user:password@host/db or postgres://...; makes tables pawl_lab_* in it, and turns the WAL mode of a SQLite file on; with --servers also postgres, mysql or mariadb (default a new SQLite file, removed in the end)")
+	f.StringArrayVarP(&flags.backends, "backend", "b", nil, "`URL` of the locks; may be given several times (default a new SQLite file, removed in the end)")
+	f.BoolVar(&flags.servers, "servers", false, "start the real servers that are installed here for the run: Redis, PostgreSQL, MySQL, ZooKeeper, etcd")
+	f.StringVar(&flags.report, "report", "", "write a page to this `file`: tables, bars, timelines of the faults, explanations")
 	f.Uint64Var(&session.Seed, "seed", 0, "order of the buyers and moment of the faults (default a random one)")
-	complete(cmd, "faults", "none", "kill", "pause", "all")
+	complete(cmd, "faults", strings.Split(strings.ReplaceAll(lab.FaultNames(), " or ", ", "), ", ")...)
 	addOutputFlag(cmd, &flags.form)
 	return cmd
 }
@@ -119,6 +132,11 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 	}
 	ctx, stop, code := untilEnded(cmd.Context())
 	defer stop()
+	closeServers, err := useServers(ctx, session, flags)
+	if err != nil {
+		return err
+	}
+	defer closeServers()
 	progress := newProgress(os.Stderr)
 	session.Progress = progress.show
 	report, err := session.Run(ctx)
@@ -128,6 +146,11 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 		return exitWith(code(), "interrupted; the workers are stopped and the temporary files removed")
 	case err != nil:
 		return err
+	}
+	if flags.report != "" {
+		if err := writePage(flags.report, report); err != nil {
+			return err
+		}
 	}
 	if err := printReport(cmd.OutOrStdout(), report, flags.form); err != nil {
 		return err
@@ -165,11 +188,14 @@ func fillSession(cmd *cobra.Command, session *lab.Session, flags labFlags) (err 
 	if session.Faults, err = lab.PickFaults(flags.faults); err != nil {
 		return fmt.Errorf("--faults: %w", err)
 	}
-	if session.DB != "" {
+	if session.DB != "" && !isServerName(session.DB) {
 		session.DB = absolute(session.DB)
 	}
-	if session.Backend != "" {
-		session.Backend = absolute(session.Backend)
+	if isServerName(session.DB) && !flags.servers {
+		return fmt.Errorf("--db %s: want a URL, or --servers as well", session.DB)
+	}
+	for _, backend := range flags.backends {
+		session.Locks = append(session.Locks, lab.LockServer{URL: absolute(backend)})
 	}
 	if !cmd.Flags().Changed("seed") {
 		session.Seed = uint64(rand.Uint32()) // short enough to be typed
@@ -179,6 +205,11 @@ func fillSession(cmd *cobra.Command, session *lab.Session, flags labFlags) (err 
 		return err
 	}
 	session.Worker = []string{self, "lab", workerCommand}
+	if isServerName(session.DB) {
+		db := session.DB
+		defer func() { session.DB = db }()
+		session.DB = "" // it is not a URL yet
+	}
 	return session.Check()
 }
 

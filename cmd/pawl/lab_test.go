@@ -40,9 +40,10 @@ func TestLabWrongUse(t *testing.T) {
 		"lab flashsale --stock many":                                  `"many"`,
 		"lab flashsale --procs 65":                                    "want 1 to 64",
 		"lab flashsale --strategy hope":                               "read-then-write,",
-		"lab flashsale --faults fire":                                 "none, kill, pause or all",
+		"lab flashsale --faults fire":                                 "none, kill, pause, slow, restart, cut or all",
 		"lab flashsale -o xml":                                        "table or json",
-		"lab flashsale --db mysql://h/d":                              "sqlite:///",
+		"lab flashsale --db oracle://h/d":                             "sqlite:///",
+		"lab flashsale --db postgres":                                 "--servers",
 		"lab flashsale --db sqlite:///none/x.db":                      "/none/x.db",
 		"lab flashsale --db sqlite://" + foreign:                      "not a database",
 		"lab flashsale -b mem://":                                     "processes share",
@@ -84,7 +85,7 @@ func TestLabRuns(t *testing.T) {
 			t.Errorf("run %+v, want 5 sold and safe", r)
 		}
 	}
-	if !strings.Contains(got.stderr, "run 2 of 2: pawl-fenced, kill\n") {
+	if !strings.Contains(got.stderr, "run 2 of 2: pawl-fenced on sqlite, kill\n") {
 		t.Errorf("stderr %q, want a line for each run", got.stderr)
 	}
 	if _, err := os.Stat(filepath.Join(s.dir, "shop.db")); err != nil {

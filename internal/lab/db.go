@@ -4,12 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the database of the lab
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib" // registers pgx
+	_ "modernc.org/sqlite"             // registers sqlite
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/fence"
@@ -26,26 +29,36 @@ type DB struct {
 	Dialect fence.Dialect
 }
 
+// wantDB is the right form of a database URL.
+const wantDB = "want sqlite:///absolute/path, sqlite://./relative/path, mysql://user:password@host:port/database or " +
+	"postgres://user:password@host:port/database"
+
 // CheckDB returns why rawURL names no database that the lab can use. It does not
 // look at the database.
 func CheckDB(rawURL string) error {
-	_, err := dbPath(rawURL)
+	_, err := parseDB(rawURL)
 	return err
 }
 
-// dbPath returns the file of a SQLite URL.
-func dbPath(rawURL string) (string, error) {
-	const want = "want sqlite:///absolute/path or sqlite://./relative/path"
+// parseDB reads a database URL. Its errors show no password.
+func parseDB(rawURL string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("database URL: %w; %s", err, want)
-	case u.Scheme != "sqlite":
-		return "", fmt.Errorf("database URL %q: the lab runs on SQLite only so far; %s", u.Redacted(), want)
-	case u.Opaque != "", u.User != nil, u.RawQuery != "", u.Path == "", u.Host != "" && u.Host != "." && u.Host != "..":
-		return "", fmt.Errorf("database URL %q: %s", u.Redacted(), want)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: not a URL; %s", wantDB)
 	}
-	return u.Host + u.Path, nil
+	ok := false
+	switch u.Scheme {
+	case "sqlite":
+		ok = u.Opaque == "" && u.User == nil && u.RawQuery == "" && u.Path != "" && (u.Host == "" || u.Host == "." || u.Host == "..")
+	case "mysql":
+		ok = u.Opaque == "" && u.Host != "" && strings.Trim(u.Path, "/") != "" && u.RawQuery == ""
+	case "postgres":
+		ok = u.Opaque == "" && u.Host != ""
+	}
+	if !ok {
+		return nil, fmt.Errorf("database URL %q: %s", u.Redacted(), wantDB)
+	}
+	return u, nil
 }
 
 // fileURL returns the URL of a SQLite file at an absolute path.
@@ -53,31 +66,66 @@ func fileURL(path string) string { return (&url.URL{Scheme: "sqlite", Path: path
 
 // openDB opens the database of rawURL for so many connections at once.
 func openDB(ctx context.Context, rawURL string, conns int) (*DB, error) {
-	path, err := dbPath(rawURL)
+	u, err := parseDB(rawURL)
 	if err != nil {
 		return nil, err
 	}
+	db := &DB{}
+	switch u.Scheme {
+	case "mysql":
+		db.Dialect = fence.MySQL
+		db.DB, err = openMySQL(u)
+	case "postgres":
+		db.Dialect = fence.PostgreSQL
+		db.DB, err = sql.Open("pgx", u.String())
+	default:
+		db.Dialect = fence.SQLite
+		db.DB, err = openSQLite(u.Host + u.Path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", u.Redacted(), err)
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	if err := db.PingContext(ctx); err != nil {
+		_ = db.Close()
+		hint := "want a database that is there, and may be written to"
+		if db.Dialect == fence.SQLite {
+			hint = "want a SQLite file, or a new one in a folder that is there"
+		}
+		return nil, fmt.Errorf("database %s: %w; %s: %w", u.Redacted(), err, hint, pawl.ErrInvalidOption)
+	}
+	return db, nil
+}
+
+func openSQLite(path string) (*sql.DB, error) {
 	// Every transaction of the lab writes. One that began as a reader could not
 	// become a writer once another has written.
-	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {
 			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 			"journal_mode(WAL)",
 			"synchronous(NORMAL)",
 		},
-	}.Encode()}).String()
-	pool, err := sql.Open("sqlite", dsn)
+	}.Encode()}).String())
+}
+
+func openMySQL(u *url.URL) (*sql.DB, error) {
+	config := mysql.NewConfig()
+	config.Net, config.Addr, config.DBName = "tcp", u.Host, strings.Trim(u.Path, "/")
+	if u.Port() == "" {
+		config.Addr = net.JoinHostPort(u.Hostname(), "3306")
+	}
+	config.User = u.User.Username()
+	config.Passwd, _ = u.User.Password()
+	config.ParseTime = true
+	config.Logger = &mysql.NopLogger{} // a worker's standard error is for its end
+	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return nil, fmt.Errorf("database %s: %w", rawURL, err)
+		return nil, err
 	}
-	pool.SetMaxOpenConns(conns)
-	pool.SetMaxIdleConns(conns)
-	if err := pool.PingContext(ctx); err != nil {
-		_ = pool.Close()
-		return nil, fmt.Errorf("database %s: %w; want a SQLite file, or a new one in a folder that is there: %w", rawURL, err, pawl.ErrInvalidOption)
-	}
-	return &DB{DB: pool, Dialect: fence.SQLite}, nil
+	return sql.OpenDB(connector), nil
 }
 
 // SQL returns query, which is written with question marks, with the placeholders of
@@ -94,10 +142,36 @@ func (db *DB) SQL(query string) string {
 	return b.String() + parts[len(parts)-1]
 }
 
+// AutoKey returns the type of a primary key whose values the database makes up.
+func (db *DB) AutoKey() string {
+	switch db.Dialect {
+	case fence.MySQL:
+		return "BIGINT AUTO_INCREMENT PRIMARY KEY"
+	case fence.PostgreSQL:
+		return "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+	}
+	return "INTEGER PRIMARY KEY"
+}
+
+// ExecAll runs statements one after the other.
+func (db *DB) ExecAll(ctx context.Context, statements ...string) error {
+	for _, s := range statements {
+		if _, err := db.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Tx runs fn in a transaction and commits it unless fn returns an error, which Tx
 // returns then.
 func (db *DB) Tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
+	return db.TxOptions(ctx, nil, fn)
+}
+
+// TxOptions is Tx with other options than the database's default.
+func (db *DB) TxOptions(ctx context.Context, opts *sql.TxOptions, fn func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, opts)
 	if err != nil {
 		return err
 	}

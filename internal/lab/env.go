@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/pawl-go/pawl"
 )
 
@@ -34,10 +36,17 @@ func pointOf(fault Fault) Point {
 
 // Env is what a strategy works with in one worker process.
 type Env struct {
-	DB    *DB
+	DB *DB
+	// Setup is the size of the run.
+	Setup Setup
+	// Locks is nil unless the strategy needs PawlLocks.
 	Locks *pawl.Client
-	// Lock is the name of the lock of this run.
+	// Redis is nil unless the strategy needs RawRedis.
+	Redis *redis.Client
+	// Lock is the name of the lock of this run, or how its names begin.
 	Lock string
+	// TTL is that of locks in this run.
+	TTL time.Duration
 
 	job    job
 	out    *speaker
@@ -65,11 +74,31 @@ func (e *Env) Tx(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return e.DB.Tx(ctx, fn)
 }
 
-// Refused counts a stale write that the database has refused.
-func (e *Env) Refused() { e.out.say(message{Kind: kindRefused}) }
+// TxOptions is Tx with other options than the database's default.
+func (e *Env) TxOptions(ctx context.Context, opts *sql.TxOptions, fn func(tx *sql.Tx) error) error {
+	e.gate.RLock()
+	defer e.gate.RUnlock()
+	return e.DB.TxOptions(ctx, opts, fn)
+}
+
+// Refused counts a stale write that the database has refused, by the token that it
+// came with.
+func (e *Env) Refused(token uint64) {
+	e.out.say(message{Kind: kindRefused, Token: token, At: time.Now()})
+}
+
+// Held notes for the timeline that buyer is in the critical section from now on, until
+// what it returns is called. token is 0 where there is none.
+func (e *Env) Held(buyer int, token uint64) (left func()) {
+	if e.job.Setup.Fault == None {
+		return func() {}
+	}
+	e.out.say(message{Kind: kindHeld, Buyer: buyer, Token: token, At: time.Now()})
+	return func() { e.out.say(message{Kind: kindLeft, Buyer: buyer, At: time.Now()}) }
+}
 
 // Failpoint lets the fault of this run strike if it is due at p: it blocks until the
-// process is killed, or has been paused and told to go on. One worker of a run is
+// process is killed, or has been struck and told to go on. One worker of a run is
 // struck, once.
 func (e *Env) Failpoint(p Point) {
 	fault := e.job.Setup.Fault
@@ -80,7 +109,7 @@ func (e *Env) Failpoint(p Point) {
 		e.gate.Lock()
 		defer e.gate.Unlock()
 	}
-	e.out.say(message{Kind: kindAt})
+	e.out.say(message{Kind: kindAt, At: time.Now()})
 	<-e.resume
 }
 

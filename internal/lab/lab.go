@@ -12,9 +12,13 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/pawl-go/pawl/fence"
 )
 
 // Fault is what is done to one worker of a run while it is inside its critical
@@ -30,12 +34,50 @@ const (
 	// Pause stops a worker process with SIGSTOP after it has decided and before it
 	// writes, for longer than the TTL of a lock, and then lets it go on.
 	Pause Fault = "pause"
+	// Slow makes one worker take longer than the TTL between its decision and its
+	// write, while its process goes on.
+	Slow Fault = "slow"
+	// Restart kills the lock server and starts it again after a worker has decided and
+	// before it writes.
+	Restart Fault = "restart"
+	// Cut parts everybody from the lock server for longer than the TTL after a worker
+	// has decided and before it writes.
+	Cut Fault = "cut"
 )
 
 // Faults returns all faults, the mildest first.
-func Faults() []Fault { return []Fault{None, Kill, Pause} }
+func Faults() []Fault { return []Fault{None, Kill, Pause, Slow, Restart, Cut} }
 
-// Verdict is the outcome of a run.
+// onServer reports whether f strikes the lock server, which the lab has to have started
+// for that.
+func (f Fault) onServer() bool { return f == Restart || f == Cut }
+
+// Outcome is what came of a run.
+type Outcome string
+
+// The outcomes.
+const (
+	// Holds: the rows add up and everybody got an answer.
+	Holds Outcome = "safe"
+	// Oversells: more was given away than there was.
+	Oversells Outcome = "oversells"
+	// LosesUpdates: the rows do not add up, or somebody was told yes in vain.
+	LosesUpdates Outcome = "loses updates"
+	// Duplicates: something is there more than once.
+	Duplicates Outcome = "duplicates"
+	// Stuck: somebody got no answer in time.
+	Stuck Outcome = "stuck"
+)
+
+// If returns o when cond holds, else Holds.
+func (o Outcome) If(cond bool) Outcome {
+	if cond {
+		return o
+	}
+	return Holds
+}
+
+// Verdict is an outcome in one word.
 type Verdict string
 
 // The verdicts.
@@ -46,21 +88,27 @@ const (
 	Broken Verdict = "broken"
 )
 
-// BrokenIf returns Broken if cond holds, else Safe.
-func BrokenIf(cond bool) Verdict {
-	if cond {
-		return Broken
+// verdict returns Safe for Holds, and Broken for all others.
+func (o Outcome) verdict() Verdict {
+	if o == Holds {
+		return Safe
 	}
-	return Safe
+	return Broken
 }
 
-// Setup is the size of a run and its fault.
+// Setup is the size of a run, its fault, and what it stands on.
 type Setup struct {
-	Stock   int // pieces at the start
-	Buyers  int // each wants one
-	Procs   int // worker processes
-	Clients int // goroutines in each, one buyer at a time
-	Fault   Fault
+	Stock    int // pieces at the start, of each product
+	Products int // how many products there are
+	Limit    int // pieces that one buyer may have; 0 is any number
+	Buyers   int // each wants one
+	Procs    int // worker processes
+	Clients  int // goroutines in each, one buyer at a time
+	Fault    Fault
+	// Locks is the scheme of the lock server's URL, or "" for a strategy without one.
+	Locks string
+	// DB is the database.
+	DB fence.Dialect
 }
 
 // AtOnce is how many buyers are served at the same time.
@@ -70,6 +118,10 @@ func (s Setup) AtOnce() int { return min(s.Procs*s.Clients, s.Buyers) }
 type Scenario struct {
 	Name string
 	Line string // what it is about, for lists
+	// Words are what its figures are called.
+	Words Words
+	// Stock, Buyers and Products are the defaults of the flags; 0 is that of a sale.
+	Stock, Buyers, Products int
 	// Strategies are in the order in which they are run and explained.
 	Strategies []Strategy
 	// Prepare makes the tables anew.
@@ -88,11 +140,46 @@ type Strategy struct {
 	Name string
 	Line string // what it does, for lists
 	Why  string // why it holds or breaks: one or two sentences
+	// Needs is what it works on besides the database.
+	Needs Needs
+	// On are the databases that it is for; nil is all.
+	On []fence.Dialect
 	// Expect is what theory says of a run.
-	Expect func(Setup) Verdict
+	Expect func(Setup) Outcome
 	// New returns what serves a buyer. It is called once in every worker process and
 	// what it returns by many goroutines.
 	New func(env *Env) Serve
+}
+
+// Needs is what a strategy works on besides the database.
+type Needs int
+
+// The needs.
+const (
+	// NoLocks: the database or the process is enough.
+	NoLocks Needs = iota
+	// PawlLocks: Env.Locks, so a run with each backend of the session.
+	PawlLocks
+	// RawRedis: Env.Redis, so a run with each plain Redis of the session.
+	RawRedis
+)
+
+// Words are what a scenario calls its figures. Empty ones are those of a sale.
+type Words struct {
+	Done  string // a thing that was done: "order"
+	Who   string // those who want it: "buyer"
+	Stock string // help for --stock: "pieces to sell"
+	Wants string // help for --buyers: "buyers, each of whom wants one"
+	// Products and Limit are the help for these flags; empty means that there is no such
+	// flag.
+	Products, Limit string
+}
+
+// Filled returns w with the words of a sale where it has none.
+func (w Words) Filled() Words {
+	w.Done, w.Who = cmp.Or(w.Done, "order"), cmp.Or(w.Who, "buyer")
+	w.Stock, w.Wants = cmp.Or(w.Stock, "pieces to sell, of each product"), cmp.Or(w.Wants, "buyers, each of whom wants one")
+	return w
 }
 
 // Serve tries to give a buyer what the buyer wants. An error is an answer too, but the
@@ -119,6 +206,22 @@ const (
 type Counts struct {
 	Sold int // orders
 	Left int // what the stock says is left
+	// Doubled is how much is there more often than it should be.
+	Doubled int
+	// Drift is by how much stock, left and orders do not add up: lost updates. The
+	// scenario sums the products up without their sign, so that they do not cancel out.
+	Drift int
+	// Oversold is what was given away beyond what there was.
+	Oversold int
+}
+
+// Add adds the counts of one product to those of the others.
+func (c *Counts) Add(other Counts) {
+	c.Sold += other.Sold
+	c.Left += other.Left
+	c.Doubled += other.Doubled
+	c.Drift += other.Drift
+	c.Oversold += other.Oversold
 }
 
 // Pick returns the strategies of a list of names parted by commas, or all of them.
@@ -154,15 +257,27 @@ func (s *Scenario) names() []string {
 	return names
 }
 
-// PickFaults returns the faults that text names: one of them, or all.
+// FaultNames returns the faults for people: "none, kill, ... or all".
+func FaultNames() string {
+	var names []string
+	for _, f := range Faults() {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, ", ") + " or all"
+}
+
+// PickFaults returns the faults that text names, parted by commas, or all.
 func PickFaults(text string) ([]Fault, error) {
 	if text == "all" {
 		return Faults(), nil
 	}
-	for _, f := range Faults() {
-		if text == string(f) {
-			return []Fault{f}, nil
+	var picked []Fault
+	for name := range strings.SplitSeq(text, ",") {
+		f := Fault(strings.TrimSpace(name))
+		if !slices.Contains(Faults(), f) {
+			return nil, fmt.Errorf("unknown fault %q, want %s", f, FaultNames())
 		}
+		picked = append(picked, f)
 	}
-	return nil, fmt.Errorf("unknown faults %q, want none, kill, pause or all", text)
+	return picked, nil
 }

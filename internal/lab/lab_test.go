@@ -25,27 +25,30 @@ func TestVerdict(t *testing.T) {
 		tally  tally
 		want   Result
 	}{
-		{"all sold", Counts{Sold: 10}, yes(10), Result{Verdict: Safe}},
-		{"some left", Counts{Sold: 4, Left: 6}, yes(4), Result{Verdict: Safe}},
-		{"nothing happened", Counts{Left: 10}, yes(0), Result{Verdict: Safe}},
-		{"answer lost with a killed process", Counts{Sold: 10}, yes(9), Result{Verdict: Safe}},
-		{"sold below zero", Counts{Sold: 12, Left: -2}, yes(12), Result{Oversold: 2, Verdict: Broken}},
-		{"one update lost", Counts{Sold: 5, Left: 6}, yes(5), Result{Lost: 1, Verdict: Broken}},
-		{"updates lost and oversold", Counts{Sold: 30}, yes(30), Result{Oversold: 20, Lost: 20, Verdict: Broken}},
-		{"taken without an order", Counts{Sold: 3, Left: 6}, yes(3), Result{Lost: 1, Verdict: Broken}},
-		{"told yes without an order", Counts{Sold: 9, Left: 1}, yes(10), Result{Unbacked: 1, Verdict: Broken}},
-		{"stuck", Counts{Sold: 10}, stuckOne, Result{Stuck: 1, Verdict: Broken}},
-		{"without an answer", Counts{Sold: 10}, silent, Result{Stuck: 2, Verdict: Broken}},
+		{"all sold", Counts{Sold: 10}, yes(10), Result{Outcome: Holds}},
+		{"some left", Counts{Sold: 4, Left: 6}, yes(4), Result{Outcome: Holds}},
+		{"nothing happened", Counts{Left: 10}, yes(0), Result{Outcome: Holds}},
+		{"answer lost with a killed process", Counts{Sold: 10}, yes(9), Result{Outcome: Holds}},
+		{"sold below zero", Counts{Sold: 12, Left: -2, Oversold: 2}, yes(12), Result{Oversold: 2, Outcome: Oversells}},
+		{"one update lost", Counts{Sold: 5, Left: 6, Drift: 1}, yes(5), Result{Lost: 1, Outcome: LosesUpdates}},
+		{"updates lost and oversold", Counts{Sold: 30, Drift: 20, Oversold: 20}, yes(30), Result{Oversold: 20, Lost: 20, Outcome: Oversells}},
+		{"one twice", Counts{Sold: 10, Doubled: 1}, yes(10), Result{Doubled: 1, Outcome: Duplicates}},
+		{"told yes without an order", Counts{Sold: 9, Left: 1}, yes(10), Result{Unbacked: 1, Outcome: LosesUpdates}},
+		{"stuck", Counts{Sold: 10}, stuckOne, Result{Stuck: 1, Outcome: Stuck}},
+		{"without an answer", Counts{Sold: 10}, silent, Result{Stuck: 2, Outcome: Stuck}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			setup := Setup{Stock: 10, Buyers: 40, Procs: 2, Clients: 2, Fault: None}
-			strategy := Strategy{Expect: func(Setup) Verdict { return tt.want.Verdict }}
+			strategy := Strategy{Expect: func(Setup) Outcome { return tt.want.Outcome }}
 			got := newResult(strategy, setup, tt.counts, &tt.tally)
-			short := Result{Oversold: got.Oversold, Lost: got.Lost, Unbacked: got.Unbacked, Stuck: got.Stuck, Verdict: got.Verdict}
+			short := Result{Oversold: got.Oversold, Lost: got.Lost, Doubled: got.Doubled, Unbacked: got.Unbacked, Stuck: got.Stuck, Outcome: got.Outcome}
 			if diff := cmp.Diff(tt.want, short); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if (got.Verdict == Safe) != (got.Outcome == Holds) || got.Expected != got.Verdict {
+				t.Errorf("%s is %s", got.Outcome, got.Verdict)
 			}
 			if got.Contradicts() || got.NotShown() || got.Note != "" {
 				t.Errorf("as expected, but noted: %q", got.Note)
@@ -75,7 +78,7 @@ func TestExpectation(t *testing.T) {
 // A fault that found nobody is told: the run says nothing of the fault then.
 func TestNoteOfAFaultThatDidNotStrike(t *testing.T) {
 	t.Parallel()
-	r := newResult(Strategy{Expect: func(Setup) Verdict { return Safe }}, Setup{Stock: 1, Fault: Pause}, Counts{Left: 1}, &tally{})
+	r := newResult(Strategy{Expect: func(Setup) Outcome { return Holds }}, Setup{Stock: 1, Fault: Pause}, Counts{Left: 1}, &tally{})
 	if want := "nobody reached the failpoint, so there was no pause"; r.Note != want {
 		t.Errorf("note %q, want %q", r.Note, want)
 	}
@@ -111,7 +114,7 @@ func TestPick(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}
-	for text, want := range map[string]int{"all": 3, "none": 1, "kill": 1, "pause": 1, "": 0, "kill,pause": 0} {
+	for text, want := range map[string]int{"all": 6, "none": 1, "kill": 1, "pause": 1, "": 0, "kill, pause": 2, "kill,": 0, "fire": 0} {
 		if got, err := PickFaults(text); len(got) != want || (err != nil) != (want == 0) {
 			t.Errorf("faults %q: %v, %v", text, got, err)
 		}
@@ -123,7 +126,9 @@ func TestCheckDB(t *testing.T) {
 	for rawURL, ok := range map[string]bool{
 		"sqlite:///a/b.db": true, "sqlite://./b.db": true, "sqlite://../b.db": true, "sqlite:///a%20b.db": true,
 		"": false, "b.db": false, "/a/b.db": false, "sqlite:b.db": false, "sqlite://": false, "sqlite://host/b.db": false,
-		"sqlite:///b.db?mode=ro": false, "mysql://u:p@h/d": false, "sqlite:///%zz": false,
+		"sqlite:///b.db?mode=ro": false, "sqlite:///%zz": false, "sqlite://u:p@/b.db": false,
+		"mysql://u:p@h/d": true, "mysql://u:p@h:3306": false, "mysql:///d": false, "mysql://u:p@h/d?x=y": false,
+		"postgres://u:p@h/d?sslmode=disable": true, "postgres:///d": false, "oracle://u:p@h/d": false, "mysql://u:p@h:port/d": false,
 	} {
 		err := CheckDB(rawURL)
 		if (err == nil) != ok {
@@ -152,11 +157,12 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 	why := strings.Repeat("It holds because it does. ", 9)
 	r := &Report{Scenario: "flashsale", DB: "sqlite:///shop.db", Backend: "sqlite:///locks.db", Moral: "Fence."}
-	for _, name := range []string{"a", "optimistic-retry"} {
+	for _, name := range []string{"a", "optimistic-try"} {
 		for _, fault := range Faults() {
 			r.Runs = append(r.Runs, Result{
 				Strategy: name, Faults: fault, Why: why, Sold: 99_999, Oversold: 99_899, Lost: 99_999, Stuck: 1000,
-				OrdersPerSecond: 12345.6, P50: 1234.5, P99: 12345.6, Expected: Broken, Verdict: BrokenIf(name == "a" && fault == Pause), Note: "n",
+				OrdersPerSecond: 12345.6, P50: 1234.5, P99: 12345.6, Locks: "zookeeper",
+				Expected: Broken, Outcome: LosesUpdates.If(name == "a" && fault == Pause), Verdict: LosesUpdates.If(name == "a" && fault == Pause).verdict(), Note: "n",
 			})
 		}
 	}
@@ -168,8 +174,8 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for want, n := range map[string]int{
-		"optimistic-retry  none": 1, "It holds because": 2 * 9, "[pause] n.\n": 2, "Fence.\n": 1,
-		"Broke: a (faults: pause).\n": 1, "Held: a (faults: none, kill), optimistic-retry.\n": 1,
+		"optimistic-try  zookeeper  none": 1, "It holds because": 2 * 9, "[zookeeper pause] n.\n": 2, "Fence.\n": 1,
+		"Broke: a (faults: pause).\n": 1, "Held: a (faults: none, kill, slow, restart, cut), optimistic-try.\n": 1,
 	} {
 		if got := strings.Count(strings.ReplaceAll(b.String(), "\n  ", " "), want) + strings.Count(b.String(), want); got < n {
 			t.Errorf("%q is there %d times, want %d, in\n%s", want, got, n, b.String())

@@ -68,7 +68,7 @@ func testScenario() *Scenario {
 	}
 	for name, serve := range strategies {
 		s.Strategies = append(s.Strategies, Strategy{
-			Name: name, Why: "because", Expect: func(Setup) Verdict { return Safe },
+			Name: name, Why: "because", Expect: func(Setup) Outcome { return Holds },
 			New: func(env *Env) Serve {
 				if name == "order" {
 					return orderOf(env)

@@ -13,6 +13,7 @@ import (
 
 // proc is a worker process, as its parent sees it.
 type proc struct {
+	number int // counted from 1
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	stderr bytes.Buffer

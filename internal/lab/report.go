@@ -12,15 +12,20 @@ import (
 // Report is what a session has seen.
 type Report struct {
 	Scenario string   `json:"scenario"`
+	Words    Words    `json:"-"`
+	Machine  string   `json:"machine"`
+	Version  string   `json:"db_version"`
 	DB       string   `json:"db"`
 	Backend  string   `json:"backend"`
 	Stock    int      `json:"stock"`
+	Products int      `json:"products"`
 	Buyers   int      `json:"buyers"`
 	Procs    int      `json:"procs"`
 	Clients  int      `json:"clients"`
 	Seed     uint64   `json:"seed"`
 	TTL      int64    `json:"fault_ttl_ms"` // of locks in runs with a fault
 	Runs     []Result `json:"runs"`
+	Left     []string `json:"left_out,omitempty"` // what was asked for and cannot be run here
 	Moral    string   `json:"moral,omitempty"`
 }
 
@@ -55,9 +60,11 @@ func (r *Report) Find(strategy string, fault Fault) (Result, bool) {
 // WriteTable writes the report for people, in lines of at most 100 columns.
 func (r *Report) WriteTable(w io.Writer) error {
 	out := &printer{w: w}
-	out.f("%s: %d buyers, %d pieces, %d processes with %d clients each, seed %d\n",
-		r.Scenario, r.Buyers, r.Stock, r.Procs, r.Clients, r.Seed)
-	out.f("database %s\nlocks    %s\n\n", r.DB, r.Backend)
+	out.f("%s: --stock %d --buyers %d --procs %d --clients %d --seed %d\n",
+		r.Scenario, r.Stock, r.Buyers, r.Procs, r.Clients, r.Seed)
+	out.f("database %s (%s)\n", r.DB, r.Version)
+	out.wrap("locks    ", r.Backend)
+	out.f("\n")
 	r.table(out)
 	r.explain(out)
 	r.conclude(out)
@@ -66,29 +73,48 @@ func (r *Report) WriteTable(w io.Writer) error {
 
 func (r *Report) table(out *printer) {
 	// Text is padded by hand: a column of the table is either all left or all right.
-	const row = "%-*s\t%-5s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%-8s\t%-7s\t\n"
-	longest := len("STRATEGY")
+	const row = "%-*s\t%-*s\t%-7s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%-13s\t\n"
+	longest, longestLocks := len("STRATEGY"), len("LOCKS")
 	for _, run := range r.Runs {
-		longest = max(longest, len(run.Strategy))
+		longest, longestLocks = max(longest, len(run.Strategy)), max(longestLocks, len(run.Locks))
 	}
 	const gap = 2 // ahead of each column, so of the first one too
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, gap, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, row, longest, "STRATEGY", "FAULT", "SOLD", "OVERSOLD", "LOST", "STUCK", "ORDERS/S", "P50 MS", "P99 MS", "EXPECTED", "VERDICT")
+	fmt.Fprintf(table, row, longest, "STRATEGY", longestLocks, "LOCKS", "FAULT", "DONE", "OVER", "LOST", "TWICE", "STUCK", "PER S", "P99 MS", "OUTCOME")
 	last := ""
 	for _, run := range r.Runs {
-		name := run.Strategy
-		if name == last {
-			name = ""
+		name, locks := run.Strategy, run.Locks
+		if name+locks == last {
+			name, locks = "", ""
 		}
-		last = run.Strategy
-		fmt.Fprintf(table, row, longest, name, run.Faults, number(run.Sold), number(run.Oversold), number(run.Lost), number(run.Stuck),
-			fmt.Sprintf("%.0f", run.OrdersPerSecond), fmt.Sprintf("%.1f", run.P50), fmt.Sprintf("%.1f", run.P99), run.Expected, run.Verdict)
+		last = run.Strategy + run.Locks
+		fmt.Fprintf(table, row, longest, name, longestLocks, locks, run.Faults, number(run.Sold), number(run.Oversold), number(run.Lost), number(run.Doubled),
+			number(run.Stuck), fmt.Sprintf("%.0f", run.OrdersPerSecond), milliseconds(run.P99), run.mark())
 	}
 	out.keep(table.Flush())
 	for line := range strings.Lines(text.String()) {
 		out.f("%s\n", strings.TrimRight(line[gap:], " \n"))
 	}
+}
+
+// mark is the outcome, with a sign where theory expects another verdict.
+func (r *Result) mark() string {
+	switch {
+	case r.Contradicts():
+		return string(r.Outcome) + " (!)"
+	case r.NotShown():
+		return string(r.Outcome) + " (?)"
+	}
+	return string(r.Outcome)
+}
+
+// milliseconds returns ms with a decimal where that says anything.
+func milliseconds(ms float64) string {
+	if ms < 100 {
+		return fmt.Sprintf("%.1f", ms)
+	}
+	return fmt.Sprintf("%.0f", ms)
 }
 
 func number(n int) string { return strconv.Itoa(n) }
@@ -101,7 +127,7 @@ func (r *Report) explain(out *printer) {
 			out.wrap("  ", run.Why)
 		}
 		if run.Note != "" {
-			out.wrap("  ", fmt.Sprintf("[%s] %s.", run.Faults, run.Note))
+			out.wrap("  ", fmt.Sprintf("[%s] %s.", strings.TrimPrefix(run.Locks+" "+string(run.Faults), " "), run.Note))
 		}
 	}
 }
@@ -118,6 +144,9 @@ func (r *Report) conclude(out *printer) {
 	if r.Moral != "" {
 		out.wrap("", r.Moral)
 	}
+	if len(r.Left) > 0 {
+		out.wrap("", "Left out here: "+strings.Join(r.Left, ", ")+".")
+	}
 	if wrong := r.Contradictions(); len(wrong) > 0 {
 		out.wrap("", "Against the theory, broken though expected to be safe: "+r.names(wrong)+".")
 	}
@@ -132,7 +161,11 @@ func (r *Report) names(runs []Result) string {
 		if !slices.Contains(order, run.Strategy) {
 			order = append(order, run.Strategy)
 		}
-		faults[run.Strategy] = append(faults[run.Strategy], string(run.Faults))
+		fault := string(run.Faults)
+		if run.Locks != "" && r.severalLocks() {
+			fault = run.Locks + " " + fault
+		}
+		faults[run.Strategy] = append(faults[run.Strategy], fault)
 	}
 	for i, name := range order {
 		if all := r.where(func(run *Result) bool { return run.Strategy == name }); len(all) > len(faults[name]) {
@@ -141,6 +174,9 @@ func (r *Report) names(runs []Result) string {
 	}
 	return strings.Join(order, ", ")
 }
+
+// severalLocks reports whether the runs stand on more than one lock server.
+func (r *Report) severalLocks() bool { return strings.Contains(r.Backend, ", ") }
 
 // printer remembers the first error of its writer.
 type printer struct {

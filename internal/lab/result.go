@@ -6,7 +6,9 @@ import "fmt"
 // expects. Its JSON is the lab's own output.
 type Result struct {
 	Strategy string `json:"strategy"`
-	Faults   Fault  `json:"faults"`
+	// Locks is the scheme of the lock server's URL, or empty.
+	Locks  string `json:"locks,omitempty"`
+	Faults Fault  `json:"faults"`
 	// Struck: the fault found somebody at its failpoint.
 	Struck bool `json:"struck"`
 	Stock  int  `json:"stock"`
@@ -20,6 +22,8 @@ type Result struct {
 	// Lost is the number of updates of the stock that were overwritten: by how much
 	// stock, left and orders do not add up.
 	Lost int `json:"lost"`
+	// Doubled is how much is there more often than it should be.
+	Doubled int `json:"doubled"`
 	// Stuck is the number of buyers who got no answer in time.
 	Stuck int `json:"stuck"`
 	// Unbacked is the number of buyers who were told that they have bought and have no
@@ -42,23 +46,30 @@ type Result struct {
 	P50 float64 `json:"p50_ms"`
 	P99 float64 `json:"p99_ms"`
 
-	Expected Verdict `json:"expected"`
-	Verdict  Verdict `json:"verdict"`
-	Why      string  `json:"why"`
-	Note     string  `json:"note,omitempty"` // what is unusual about this run
+	// Expected and Verdict are Safe or Broken, the outcomes say how.
+	Expected        Verdict `json:"expected"`
+	Verdict         Verdict `json:"verdict"`
+	ExpectedOutcome Outcome `json:"expected_outcome"`
+	Outcome         Outcome `json:"outcome"`
+	Why             string  `json:"why"`
+	Note            string  `json:"note,omitempty"` // what is unusual about this run
+	// Timeline is who was in the critical section around the fault; nil without one.
+	Timeline *Timeline `json:"timeline,omitempty"`
 }
 
 func newResult(strategy Strategy, setup Setup, counts Counts, t *tally) Result {
 	r := Result{
 		Strategy:   strategy.Name,
+		Locks:      setup.Locks,
 		Faults:     setup.Fault,
 		Struck:     t.struck,
 		Stock:      setup.Stock,
 		Buyers:     setup.Buyers,
 		Sold:       counts.Sold,
 		Left:       counts.Left,
-		Oversold:   max(0, counts.Sold-setup.Stock),
-		Lost:       abs(setup.Stock - counts.Left - counts.Sold),
+		Oversold:   counts.Oversold,
+		Lost:       counts.Drift,
+		Doubled:    counts.Doubled,
 		Stuck:      t.stuck + t.unanswered,
 		Unbacked:   max(0, len(t.bought)-counts.Sold),
 		GaveUp:     t.gaveUp,
@@ -67,7 +78,6 @@ func newResult(strategy Strategy, setup Setup, counts Counts, t *tally) Result {
 		Refused:    t.refused,
 		P50:        percentile(t.bought, 0.50),
 		P99:        percentile(t.bought, 0.99),
-		Expected:   strategy.Expect(setup),
 		Why:        strategy.Why,
 	}
 	if t.gaveUp+t.failed > 0 {
@@ -77,9 +87,25 @@ func newResult(strategy Strategy, setup Setup, counts Counts, t *tally) Result {
 		r.Seconds = t.lastOrder.Sub(t.begin).Seconds()
 		r.OrdersPerSecond = float64(counts.Sold) / r.Seconds
 	}
-	r.Verdict = BrokenIf(r.Oversold > 0 || r.Lost > 0 || r.Stuck > 0 || r.Unbacked > 0 || r.Left < 0)
+	r.Outcome, r.ExpectedOutcome = r.outcome(), strategy.Expect(setup)
+	r.Verdict, r.Expected = r.Outcome.verdict(), r.ExpectedOutcome.verdict()
 	r.Note = r.note()
 	return r
+}
+
+// outcome returns the worst of what the rows and the answers show.
+func (r *Result) outcome() Outcome {
+	switch {
+	case r.Oversold > 0 || r.Left < 0:
+		return Oversells
+	case r.Doubled > 0:
+		return Duplicates
+	case r.Lost > 0 || r.Unbacked > 0:
+		return LosesUpdates
+	case r.Stuck > 0:
+		return Stuck
+	}
+	return Holds
 }
 
 // Contradicts reports whether the run broke what theory says is safe.
@@ -107,5 +133,3 @@ func (r *Result) note() string {
 	}
 	return ""
 }
-
-func abs(n int) int { return max(n, -n) }

@@ -15,6 +15,7 @@ const tick = 10 * time.Millisecond
 type run struct {
 	session  *Session
 	strategy Strategy
+	locks    *LockServer // nil for a strategy without
 	setup    Setup
 	job      job // what all workers have in common
 
@@ -24,13 +25,15 @@ type run struct {
 	events  chan event
 	strike  *strike
 
-	tally tally
-	alive time.Time // the last time that anybody got an answer
+	tally    tally
+	recorder recorder
+	alive    time.Time // the last time that anybody got an answer
 }
 
 // do runs it, and leaves no process behind.
 func (r *run) do(ctx context.Context) (Result, error) {
 	r.events = make(chan event)
+	defer r.restore()
 	defer r.stop()
 	if err := r.session.Scenario.Prepare(ctx, r.session.db, r.setup); err != nil {
 		return Result{}, fmt.Errorf("prepare the tables: %w", err)
@@ -45,13 +48,16 @@ func (r *run) do(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	r.stop()
+	r.restore()
 	counts, err := r.session.Scenario.Count(ctx, r.session.db, r.setup)
 	if err != nil {
 		return Result{}, fmt.Errorf("count the rows: %w", err)
 	}
 	r.tally.unanswered = r.unanswered()
 	r.tally.struck = r.strike != nil
-	return newResult(r.strategy, r.setup, counts, &r.tally), nil
+	result := newResult(r.strategy, r.setup, counts, &r.tally)
+	result.Timeline = r.recorder.timeline()
+	return result, nil
 }
 
 // shares gives each process its buyers, in an order that depends on the seed.
@@ -72,6 +78,7 @@ func (r *run) start(buyers []int, again bool) error {
 		return err
 	}
 	r.procs = append(r.procs, p)
+	p.number = len(r.procs)
 	r.running++
 	return nil
 }
@@ -111,9 +118,14 @@ func (r *run) handle(ev event) error {
 	case kindReady:
 		r.ready(ev.proc)
 	case kindAt:
-		return r.hit(ev.proc)
+		return r.hit(ev)
+	case kindHeld:
+		r.recorder.held(ev.proc.number, ev.message)
+	case kindLeft:
+		r.recorder.left(ev.proc.number, ev.message)
 	case kindRefused:
 		r.tally.refused++
+		r.recorder.mark("refused", ev.proc.number, ev.Token, ev.At)
 	case kindFailed:
 		return fmt.Errorf("a worker cannot work: %s", ev.Text)
 	case kindAnswer:
@@ -155,6 +167,9 @@ func (r *run) exited(ev event) error {
 	ev.proc.exited = true
 	_ = ev.proc.in.Close()
 	r.running--
+	if ev.proc.killed {
+		r.recorder.died(ev.proc.number, time.Now())
+	}
 	switch {
 	case ev.proc.killed && len(ev.proc.buyers) > 0:
 		buyers := ev.proc.buyers
@@ -193,10 +208,14 @@ func (r *run) unanswered() int {
 
 // label names the run for people.
 func (r *run) label() string {
-	if r.setup.Fault == None {
-		return r.strategy.Name
+	label := r.strategy.Name
+	if r.locks != nil {
+		label += " on " + r.locks.scheme()
 	}
-	return fmt.Sprintf("%s, %s", r.strategy.Name, r.setup.Fault)
+	if r.setup.Fault != None {
+		label += ", " + string(r.setup.Fault)
+	}
+	return label
 }
 
 // tally is what the workers said.

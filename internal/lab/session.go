@@ -9,10 +9,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl"
-	"github.com/pawl-go/pawl/backend"
 )
 
 // Defaults of a Session.
@@ -32,12 +32,15 @@ type Session struct {
 	Strategies []Strategy
 	Faults     []Fault
 
-	Stock, Buyers, Procs, Clients int
+	Stock, Products, Limit, Buyers, Procs, Clients int
 
-	// DB and Backend are URLs; empty means a new file each, which is removed in the
-	// end. Only tables whose names begin with pawl_lab are touched in a database that
-	// is there already.
-	DB, Backend string
+	// DB is a URL; empty means a new SQLite file, which is removed in the end. Only
+	// tables whose names begin with pawl_lab are touched in a database that is there
+	// already.
+	DB string
+	// Locks are the lock servers: each strategy that needs one is run with each that it
+	// can use. None means a new SQLite file, which is removed in the end.
+	Locks []LockServer
 	// Seed decides the order of the buyers and when the fault strikes. What the
 	// operating system makes of it is different each time.
 	Seed uint64
@@ -54,6 +57,7 @@ type Session struct {
 	Progress func(Progress)
 
 	db     *DB
+	plan   []*run
 	dir    string
 	random *mathrand.Rand
 	done   int        // runs
@@ -83,20 +87,18 @@ func (s *Session) Run(ctx context.Context) (*Report, error) {
 	defer s.db.Close() //nolint:errcheck // everything was read
 	report := &Report{
 		Scenario: s.Scenario.Name,
-		DB:       redacted(s.DB), Backend: redacted(s.Backend),
-		Stock: s.Stock, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
-		Seed: s.Seed, TTL: s.TTL.Milliseconds(),
+		Words:    s.Scenario.Words.Filled(),
+		DB:       redacted(s.DB), Backend: s.lockNames(),
+		Stock: s.Stock, Products: s.Products, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
+		Seed: s.Seed, TTL: s.TTL.Milliseconds(), Machine: machine(), Version: s.db.version(ctx), Left: s.leftOut(),
 	}
-	for _, strategy := range s.Strategies {
-		for _, fault := range s.Faults {
-			r := s.newRun(strategy, fault)
-			result, err := r.do(ctx)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", r.label(), err)
-			}
-			report.Runs = append(report.Runs, result)
-			s.done++
+	for _, r := range s.plan {
+		result, err := r.do(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.label(), err)
 		}
+		report.Runs = append(report.Runs, result)
+		s.done++
 	}
 	report.Moral = s.Scenario.Moral(report)
 	return report, nil
@@ -106,9 +108,10 @@ func (s *Session) defaults() {
 	if s.DB == "" {
 		s.DB = fileURL(filepath.Join(s.dir, "shop.db"))
 	}
-	if s.Backend == "" {
-		s.Backend = fileURL(filepath.Join(s.dir, "locks.db"))
+	if len(s.Locks) == 0 {
+		s.Locks = []LockServer{{URL: fileURL(filepath.Join(s.dir, "locks.db"))}}
 	}
+	s.Products = max(s.Products, 1)
 	if s.TTL == 0 {
 		s.TTL = DefaultTTL
 	}
@@ -121,38 +124,36 @@ func (s *Session) defaults() {
 // open opens the database, and the backend to see whether that can be: what is wrong
 // with them is better told once than by each worker.
 func (s *Session) open(ctx context.Context) error {
-	if u, err := url.Parse(s.Backend); err == nil && u.Scheme == "mem" {
-		return fmt.Errorf("backend %q is of one process; the lab wants one that processes share, such as sqlite:///path/locks.db: %w",
-			redacted(s.Backend), pawl.ErrInvalidOption)
-	}
-	locks, err := backend.Open(ctx, s.Backend, nil)
-	if err != nil {
-		return err
-	}
-	if err := locks.Close(ctx); err != nil {
-		return err
+	for i := range s.Locks {
+		if err := s.Locks[i].check(ctx); err != nil {
+			return err
+		}
 	}
 	db, err := openDB(ctx, s.DB, 2)
 	if err != nil {
 		return err
 	}
 	s.db = db
+	s.plan = s.runs()
 	return nil
 }
 
-func (s *Session) newRun(strategy Strategy, fault Fault) *run {
+func (s *Session) newRun(strategy Strategy, locks *LockServer, fault Fault) *run {
 	ttl := pawl.DefaultTTL
 	if fault != None {
 		ttl = s.TTL
 	}
-	setup := Setup{Stock: s.Stock, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients, Fault: fault}
+	setup := Setup{
+		Stock: s.Stock, Products: s.Products, Limit: s.Limit, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
+		Fault: fault, Locks: locks.scheme(), DB: s.db.Dialect,
+	}
 	id := rand.Text()
-	return &run{session: s, strategy: strategy, setup: setup, job: job{
+	return &run{session: s, strategy: strategy, locks: locks, setup: setup, job: job{
 		Scenario: s.Scenario.Name,
 		Strategy: strategy.Name,
 		Setup:    setup,
 		DB:       s.DB,
-		Backend:  s.Backend,
+		Locks:    locks.url(),
 		Lock:     "pawl-lab:" + s.Scenario.Name + ":" + id,
 		TTL:      ttl,
 		Patience: s.Patience,
@@ -170,7 +171,7 @@ func (s *Session) progress(r *run) {
 		return
 	}
 	s.Progress(Progress{
-		Run: s.done + 1, Runs: len(s.Strategies) * len(s.Faults), Label: r.label(),
+		Run: s.done + 1, Runs: len(s.plan), Label: r.label(),
 		Answers: r.tally.answers(), Buyers: s.Buyers,
 	})
 }
@@ -183,6 +184,7 @@ func (s *Session) Check() error {
 		at, most int
 	}{
 		{"stock", s.Stock, 1, 1_000_000}, {"buyers", s.Buyers, 1, 1_000_000},
+		{"products", max(s.Products, 1), 1, 10_000}, {"limit", s.Limit, 0, 1_000_000},
 		{"procs", s.Procs, 1, 64}, {"clients", s.Clients, 1, 256},
 	} {
 		if n.value < n.at || n.value > n.most {
@@ -197,8 +199,10 @@ func (s *Session) Check() error {
 	if s.DB == "" {
 		return nil
 	}
-	if s.DB == s.Backend {
-		return fmt.Errorf("--db and --backend are both %q: want a file each", redacted(s.DB))
+	for _, server := range s.Locks {
+		if s.DB == server.URL && strings.HasPrefix(s.DB, "sqlite:") {
+			return fmt.Errorf("--db and --backend are both %q: want a file each", redacted(s.DB))
+		}
 	}
 	return CheckDB(s.DB)
 }

@@ -55,6 +55,7 @@ func TestSession(t *testing.T) {
 		{"order", None, long, Result{Sold: 12, Left: 8, Verdict: Safe}},
 		{"order", Kill, long, Result{Sold: 12, Left: 8, Verdict: Safe, Struck: true}},
 		{"order", Pause, long, Result{Sold: 12, Left: 8, Verdict: Safe, Struck: true}},
+		{"order", Slow, long, Result{Sold: 12, Left: 8, Verdict: Safe, Struck: true}},
 		{"hang", None, short, Result{Left: 20, Stuck: 12, Verdict: Broken}},
 		{"deaf", None, short, Result{Left: 20, Stuck: 12, Verdict: Broken}},
 		{"fail", None, long, Result{Left: 20, Failed: 12, Unsold: 20, FirstError: "no luck", Verdict: Safe}},
@@ -68,8 +69,8 @@ func TestSession(t *testing.T) {
 				t.Fatal(err)
 			}
 			tt.want.Strategy, tt.want.Faults, tt.want.Expected, tt.want.Why = tt.strategy, tt.fault, Safe, "because"
-			tt.want.Stock, tt.want.Buyers = 20, 12
-			ignored := cmpopts.IgnoreFields(Result{}, "Seconds", "OrdersPerSecond", "P50", "P99", "Note")
+			tt.want.Stock, tt.want.Buyers, tt.want.ExpectedOutcome = 20, 12, Holds
+			ignored := cmpopts.IgnoreFields(Result{}, "Seconds", "OrdersPerSecond", "P50", "P99", "Note", "Outcome", "Timeline")
 			if diff := cmp.Diff([]Result{tt.want}, report.Runs, ignored); diff != "" {
 				t.Errorf("runs (-want +got):\n%s", diff)
 			}
@@ -138,8 +139,8 @@ func TestSessionRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Session){
 		"no folder":            func(s *Session) { s.DB = fileURL(filepath.Join(folder, "none", "x.db")) },
 		"no database":          func(s *Session) { s.DB = fileURL(foreign) },
-		"locks of one process": func(s *Session) { s.Backend = "mem://" },
-		"unknown backend":      func(s *Session) { s.Backend = "paper://" },
+		"locks of one process": func(s *Session) { s.Locks = []LockServer{{URL: "mem://"}} },
+		"unknown backend":      func(s *Session) { s.Locks = []LockServer{{URL: "paper://"}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

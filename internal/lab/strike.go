@@ -8,39 +8,75 @@ import (
 // strike is the fault of a run, once it has struck.
 type strike struct {
 	proc   *proc
-	since  time.Time // the pause
+	since  time.Time
 	nudge  time.Time // when a paused process is let go for a moment
 	loose  bool      // it is let go for that moment
+	cut    bool      // the lock server is out of reach
 	bought int       // orders of the others since then
-	over   bool
+	over   bool      // whom it has struck has been told to go on
 }
 
-// hit lets the fault strike p, which waits at the failpoint.
-func (r *run) hit(p *proc) error {
+// hit lets the fault strike a process that waits at the failpoint.
+func (r *run) hit(ev event) error {
+	p := ev.proc
 	r.strike = &strike{proc: p, since: time.Now(), nudge: time.Now().Add(3 * r.job.TTL)}
-	if r.setup.Fault == Kill {
+	r.recorder.strike(p.number, ev.At)
+	switch r.setup.Fault {
+	case Kill:
 		p.killed = true
 		return p.cmd.Process.Kill()
-	}
-	if err := pauseProcess(p.cmd.Process); err != nil {
-		return fmt.Errorf("pause a worker: %w", err)
+	case Pause:
+		if err := pauseProcess(p.cmd.Process); err != nil {
+			return fmt.Errorf("pause a worker: %w", err)
+		}
+	case Restart:
+		if err := r.locks.Restart(); err != nil {
+			return fmt.Errorf("restart the lock server: %w", err)
+		}
+	case Cut:
+		r.strike.cut = true
+		r.locks.Cut(true)
 	}
 	return nil
 }
 
-// lift ends a pause when it is past the TTL and the shop has gone on without the
-// paused process: somebody else has sold a piece, or has nothing left to do.
+// lift ends a fault when it has lasted longer than the TTL and the shop has gone on
+// without whom it has struck: somebody else has sold a piece, or has nothing left to do.
 func (r *run) lift(now time.Time) error {
 	s := r.strike
-	if s == nil || s.over || r.setup.Fault != Pause || now.Sub(s.since) < r.job.TTL+r.job.TTL/4 {
+	if s == nil || s.over || r.setup.Fault == Kill || now.Sub(s.since) < r.job.TTL+r.job.TTL/4 {
 		return nil
 	}
+	r.mend(s)
 	if s.bought > 0 || r.othersIdle() || now.Sub(s.since) > r.job.Patience/2 {
 		s.over = true
+		r.recorder.mark("over", s.proc.number, 0, now)
 		s.proc.tell(lineResume)
+		if r.setup.Fault != Pause {
+			return nil
+		}
 		return resumeProcess(s.proc.cmd.Process)
 	}
+	if r.setup.Fault != Pause {
+		return nil
+	}
 	return s.shake(now, 3*r.job.TTL)
+}
+
+// mend lets everybody reach the lock server again. Orders count from now on: before,
+// nobody could have got a lock.
+func (r *run) mend(s *strike) {
+	if s.cut {
+		s.cut, s.bought = false, 0
+		r.locks.Cut(false)
+	}
+}
+
+// restore leaves the lock server as it was, whatever has ended the run.
+func (r *run) restore() {
+	if r.strike != nil {
+		r.mend(r.strike)
+	}
 }
 
 // shake lets a paused process go for a moment, every so often: it may have been

@@ -16,7 +16,7 @@ type job struct {
 	Buyers   []int // whom to serve
 	Again    bool  // some of them may have been served by a process that was killed
 	DB       string
-	Backend  string
+	Locks    string        // URL of the lock server, or ""
 	Lock     string        // name of the lock of this run
 	TTL      time.Duration // of locks
 	Patience time.Duration // how long a buyer waits for an answer
@@ -39,6 +39,8 @@ const (
 	kindReady   kind = "ready"   // waits for lineGo
 	kindAnswer  kind = "answer"  // a buyer was told something
 	kindRefused kind = "refused" // a stale write was refused
+	kindHeld    kind = "held"    // a buyer has got into the critical section
+	kindLeft    kind = "left"    // and has left it
 	kindAt      kind = "at"      // is at the failpoint
 	kindFailed  kind = "failed"  // cannot work
 )
@@ -51,6 +53,8 @@ type message struct {
 	Answer Answer        `json:",omitempty"`
 	Took   time.Duration `json:",omitempty"`
 	Text   string        `json:",omitempty"` // of an error
+	Token  uint64        `json:",omitempty"`
+	At     time.Time     `json:",omitzero"` // when it was said
 }
 
 // speaker writes messages, each with one write.

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/backend"
 )
@@ -48,7 +50,7 @@ func work(scenarios []*Scenario, in io.Reader, out *speaker) error {
 	out.say(message{Kind: kindReady})
 	<-begin
 	w.serveAll()
-	return w.close()
+	return w.env.close()
 }
 
 // worker serves the buyers of one job.
@@ -70,12 +72,42 @@ func newWorker(scenarios []*Scenario, j job, out *speaker) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	locks, err := backend.Open(ctx, j.Backend, &pawl.Options{TTL: j.TTL})
-	if err != nil {
+	env := &Env{DB: db, Setup: j.Setup, Lock: j.Lock, TTL: j.TTL, job: j, out: out, resume: make(chan struct{})}
+	if err := env.openLocks(ctx, strategy.Needs); err != nil {
 		return nil, err
 	}
-	env := &Env{DB: db, Locks: locks, Lock: j.Lock, job: j, out: out, resume: make(chan struct{})}
 	return &worker{scenario: scenario, env: env, serve: strategy.New(env)}, nil
+}
+
+// openLocks opens what the strategy needs of the lock server.
+func (e *Env) openLocks(ctx context.Context, needs Needs) (err error) {
+	switch needs {
+	case PawlLocks:
+		e.Locks, err = backend.Open(ctx, e.job.Locks, &pawl.Options{TTL: e.job.TTL})
+	case RawRedis:
+		var opts *redis.Options
+		if opts, err = redis.ParseURL(e.job.Locks); err == nil {
+			e.Redis = redis.NewClient(opts)
+		}
+	}
+	return err
+}
+
+// close gives up to the TTL for what is still held.
+func (e *Env) close() error {
+	var errs []error
+	if e.Locks != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), e.TTL)
+		defer cancel()
+		// What is still held after a fault runs out by itself.
+		if err := e.Locks.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			errs = append(errs, err)
+		}
+	}
+	if e.Redis != nil {
+		errs = append(errs, e.Redis.Close())
+	}
+	return errors.Join(append(errs, e.DB.Close())...)
 }
 
 func look(scenarios []*Scenario, j job) (*Scenario, Strategy, error) {
@@ -145,10 +177,4 @@ func (w *worker) attempt(ctx context.Context, buyer int) (Answer, error) {
 		}
 	}
 	return w.serve(ctx, buyer)
-}
-
-func (w *worker) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), w.env.job.TTL)
-	defer cancel()
-	return errors.Join(w.env.Locks.Close(ctx), w.env.DB.Close())
 }

@@ -13,10 +13,10 @@ var conditional = lab.Strategy{
 	Line: "num = num - 1 WHERE num - 1 >= 0",
 	Why: "The database checks and subtracts in one statement, so nobody can come between. " +
 		"Enough whenever the rule fits into the WHERE of one row.",
-	Expect: func(lab.Setup) lab.Verdict { return lab.Safe },
+	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
-			s, err := readStock(ctx, env) // the page that the buyer looks at
+			s, err := readStock(ctx, env, productOf(env, buyer)) // the page that the buyer looks at
 			if err != nil {
 				return "", err
 			}
@@ -25,7 +25,7 @@ var conditional = lab.Strategy{
 			}
 			env.Think()
 			env.Failpoint(lab.BeforeWrite)
-			err = sell(ctx, env, buyer, takeIfLeft(ctx, env))
+			err = sell(ctx, env, buyer, takeIfLeft(ctx, env, productOf(env, buyer)))
 			if errors.Is(err, errTooLate) {
 				return lab.SoldOut, nil
 			}
@@ -37,7 +37,7 @@ var conditional = lab.Strategy{
 // errTooLate: the condition of an update did not hold any more.
 var errTooLate = errors.New("too late")
 
-func takeIfLeft(ctx context.Context, env *lab.Env) change {
+func takeIfLeft(ctx context.Context, env *lab.Env, product int) change {
 	return func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ? AND num - 1 >= 0"), product)
 		return oneRow(result, err)

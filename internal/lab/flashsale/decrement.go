@@ -12,10 +12,12 @@ var decrement = lab.Strategy{
 	Line: "read the stock, then num = num - 1",
 	Why: "No update is lost, because the database subtracts. But whoever has read that one piece is left takes it, " +
 		"however many have: the stock falls below zero.",
-	Expect: func(s lab.Setup) lab.Verdict { return lab.BrokenIf(s.AtOnce() > 1 && s.Buyers > s.Stock) },
+	Expect: func(s lab.Setup) lab.Outcome {
+		return lab.Oversells.If(s.AtOnce() > 1 && s.Buyers > s.Stock*s.Products)
+	},
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
-			s, err := readStock(ctx, env)
+			s, err := readStock(ctx, env, productOf(env, buyer))
 			if err != nil {
 				return "", err
 			}
@@ -25,7 +27,7 @@ var decrement = lab.Strategy{
 			env.Think()
 			env.Failpoint(lab.BeforeWrite)
 			return answer(sell(ctx, env, buyer, func(tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ?"), product)
+				_, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ?"), productOf(env, buyer))
 				return err
 			}))
 		}

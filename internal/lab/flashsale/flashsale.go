@@ -15,15 +15,13 @@ import (
 	"github.com/pawl-go/pawl/internal/lab"
 )
 
-// product is the one that is sold.
-const product = 1
-
 // Scenario returns the flash sale with all its strategies, from the naive to the
 // fenced.
 func Scenario() *lab.Scenario {
 	return &lab.Scenario{
-		Name: "flashsale",
-		Line: "many buyers, few pieces: who sells more than there is?",
+		Name:  "flashsale",
+		Line:  "many buyers, few pieces: who sells more than there is?",
+		Words: lab.Words{Products: "products; a buyer wants one piece of one of them"},
 		Strategies: []lab.Strategy{
 			readThenWrite,
 			decrement,
@@ -42,25 +40,37 @@ func Scenario() *lab.Scenario {
 
 // prepare makes the tables anew.
 func prepare(ctx context.Context, db *lab.DB, setup lab.Setup) error {
-	for _, query := range []string{
+	err := db.ExecAll(ctx,
 		"DROP TABLE IF EXISTS pawl_lab_stock",
 		"DROP TABLE IF EXISTS pawl_lab_orders",
 		"CREATE TABLE pawl_lab_stock (id INTEGER PRIMARY KEY, num INTEGER NOT NULL, version INTEGER NOT NULL, fence BIGINT)",
-		"CREATE TABLE pawl_lab_orders (id INTEGER PRIMARY KEY, buyer INTEGER NOT NULL)",
-	} {
-		if _, err := db.ExecContext(ctx, query); err != nil {
-			return err
-		}
+		"CREATE TABLE pawl_lab_orders (id "+db.AutoKey()+", product INTEGER NOT NULL, buyer INTEGER NOT NULL)",
+	)
+	for product := 1; product <= setup.Products && err == nil; product++ {
+		_, err = db.ExecContext(ctx, db.SQL("INSERT INTO pawl_lab_stock (id, num, version) VALUES (?, ?, 0)"), product, setup.Stock)
 	}
-	_, err := db.ExecContext(ctx, db.SQL("INSERT INTO pawl_lab_stock (id, num, version) VALUES (?, ?, 0)"), product, setup.Stock)
 	return err
 }
 
-func count(ctx context.Context, db *lab.DB, _ lab.Setup) (lab.Counts, error) {
+// productOf returns what a buyer wants.
+func productOf(env *lab.Env, buyer int) int { return buyer%env.Setup.Products + 1 }
+
+func count(ctx context.Context, db *lab.DB, setup lab.Setup) (lab.Counts, error) {
 	var c lab.Counts
-	err := db.QueryRowContext(ctx, db.SQL("SELECT num, (SELECT COUNT(*) FROM pawl_lab_orders) FROM pawl_lab_stock WHERE id = ?"), product).
-		Scan(&c.Left, &c.Sold)
-	return c, err
+	rows, err := db.QueryContext(ctx, "SELECT num, (SELECT COUNT(*) FROM pawl_lab_orders o WHERE o.product = s.id) FROM pawl_lab_stock s")
+	if err != nil {
+		return c, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var left, sold int
+		if err := rows.Scan(&left, &sold); err != nil {
+			return c, err
+		}
+		drift := setup.Stock - left - sold
+		c.Add(lab.Counts{Sold: sold, Left: left, Oversold: max(0, sold-setup.Stock), Drift: max(drift, -drift)})
+	}
+	return c, rows.Err()
 }
 
 func served(ctx context.Context, db *lab.DB, buyer int) (bool, error) {
@@ -72,11 +82,19 @@ func served(ctx context.Context, db *lab.DB, buyer int) (bool, error) {
 // stock is what a buyer reads.
 type stock struct{ num, version int }
 
-func readStock(ctx context.Context, env *lab.Env) (stock, error) {
+func readStock(ctx context.Context, env *lab.Env, product int) (stock, error) {
 	var s stock
 	err := env.DB.QueryRowContext(ctx, env.DB.SQL("SELECT num, version FROM pawl_lab_stock WHERE id = ?"), product).
 		Scan(&s.num, &s.version)
 	return s, err
+}
+
+// races is what comes of those who decide by an old number.
+func races(s lab.Setup) lab.Outcome {
+	if s.Buyers > s.Stock*s.Products {
+		return lab.Oversells
+	}
+	return lab.LosesUpdates
 }
 
 // change is what a strategy does to the stock row, inside a transaction.
@@ -89,13 +107,13 @@ func sell(ctx context.Context, env *lab.Env, buyer int, take change) error {
 			return err
 		}
 		env.Failpoint(lab.InsideWrite)
-		_, err := tx.ExecContext(ctx, env.DB.SQL("INSERT INTO pawl_lab_orders (buyer) VALUES (?)"), buyer)
+		_, err := tx.ExecContext(ctx, env.DB.SQL("INSERT INTO pawl_lab_orders (product, buyer) VALUES (?, ?)"), productOf(env, buyer), buyer)
 		return err
 	})
 }
 
 // setNum writes an absolute number of pieces, as an ORM does that saves an object.
-func setNum(ctx context.Context, env *lab.Env, num int) change {
+func setNum(ctx context.Context, env *lab.Env, product, num int) change {
 	return func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = ? WHERE id = ?"), num, product)
 		return err

@@ -17,7 +17,8 @@ var pawlFenced = lab.Strategy{
 	Why: "Each holder shows the row its token before it reads, and again with the write; the row remembers the " +
 		"largest. A holder that wakes up late has an older one: its write changes nothing, and its buyer stands " +
 		"in line again.",
-	Expect: func(lab.Setup) lab.Verdict { return lab.Safe },
+	Needs:  lab.PawlLocks,
+	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
 	New: func(env *lab.Env) lab.Serve {
 		f := fenced{env: env, row: fence.SQL{Dialect: env.DB.Dialect, Table: "pawl_lab_stock", Key: "id", Token: "fence"}}
 		return underLock(env, guard{enter: f.enter, write: f.write})
@@ -32,23 +33,23 @@ type fenced struct {
 
 // enter shows the row the token before the read. Otherwise an older holder could still
 // write after this one has read and before it writes, and that sale would be lost.
-func (f fenced) enter(ctx context.Context, lock *pawl.Lock) error {
+func (f fenced) enter(ctx context.Context, lock *pawl.Lock, product int) error {
 	return f.env.Tx(ctx, func(tx *sql.Tx) error {
-		return f.refused(f.row.Check(ctx, tx, product, lock.Token()))
+		return f.refused(lock, f.row.Check(ctx, tx, product, lock.Token()))
 	})
 }
 
-func (f fenced) write(ctx context.Context, lock *pawl.Lock, num int) change {
+func (f fenced) write(ctx context.Context, lock *pawl.Lock, product, num int) change {
 	return func(tx *sql.Tx) error {
-		return f.refused(f.row.Update(ctx, tx, product, lock.Token(), f.env.DB.SQL("num = ?"), num))
+		return f.refused(lock, f.row.Update(ctx, tx, product, lock.Token(), f.env.DB.SQL("num = ?"), num))
 	}
 }
 
 // refused counts a stale write, and makes it a lost lock, which it is.
-func (f fenced) refused(err error) error {
+func (f fenced) refused(lock *pawl.Lock, err error) error {
 	if !errors.Is(err, fence.ErrStale) {
 		return err
 	}
-	f.env.Refused()
+	f.env.Refused(lock.Token())
 	return fmt.Errorf("%w: %w", pawl.ErrLost, err)
 }

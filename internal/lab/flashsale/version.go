@@ -19,7 +19,7 @@ var version = lab.Strategy{
 	Line: "optimistic: write only if the version is the one that was read, else try again",
 	Why: "A write that rests on an old version changes no row and is tried again from a new read. " +
 		"Safe, but the more buyers there are, the more of the work is for nothing.",
-	Expect: func(lab.Setup) lab.Verdict { return lab.Safe },
+	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
 			for try := range versionTries {
@@ -35,7 +35,7 @@ var version = lab.Strategy{
 }
 
 func tryVersion(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error) {
-	s, err := readStock(ctx, env)
+	s, err := readStock(ctx, env, productOf(env, buyer))
 	if err != nil {
 		return "", err
 	}
@@ -47,7 +47,7 @@ func tryVersion(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error
 	return answer(sell(ctx, env, buyer, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx,
 			env.DB.SQL("UPDATE pawl_lab_stock SET num = ?, version = version + 1 WHERE id = ? AND version = ?"),
-			s.num-1, product, s.version)
+			s.num-1, productOf(env, buyer), s.version)
 		return oneRow(result, err)
 	}))
 }

@@ -1,0 +1,135 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/backend"
+)
+
+// LockServer is a server that keeps locks. The faults that strike servers need one
+// that the lab has started.
+type LockServer struct {
+	URL string
+	// Restart kills the server and starts it again; nil when nobody here may.
+	Restart func() error
+	// Cut parts everybody from the server, or lets them reach it again; nil when nobody
+	// here can.
+	Cut func(on bool)
+}
+
+// check returns why the lab cannot use the server: what is wrong with it is better told
+// once than by each worker.
+func (l *LockServer) check(ctx context.Context) error {
+	if l.scheme() == "mem" {
+		return fmt.Errorf("backend %q is of one process; the lab wants one that processes share, such as sqlite:///path/locks.db: %w",
+			redacted(l.URL), pawl.ErrInvalidOption)
+	}
+	locks, err := backend.Open(ctx, l.URL, nil)
+	if err != nil {
+		return err
+	}
+	return locks.Close(ctx)
+}
+
+// url returns the server's URL, or "" without a server.
+func (l *LockServer) url() string {
+	if l == nil {
+		return ""
+	}
+	return l.URL
+}
+
+// scheme returns what the URL begins with, or "" without a server.
+func (l *LockServer) scheme() string {
+	if l == nil {
+		return ""
+	}
+	u, err := url.Parse(l.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme
+}
+
+// can reports whether the fault can strike a run on l.
+func (l *LockServer) can(fault Fault) bool {
+	switch {
+	case !fault.onServer():
+		return true
+	case l == nil:
+		return false
+	case fault == Restart:
+		return l.Restart != nil
+	}
+	return l.Cut != nil
+}
+
+// runs returns what there is to do: each strategy, with each lock server that it can
+// use, under each fault that can strike there.
+func (s *Session) runs() []*run {
+	var runs []*run
+	for _, strategy := range s.Strategies {
+		if strategy.On != nil && !slices.Contains(strategy.On, s.db.Dialect) {
+			continue
+		}
+		for _, locks := range s.locksFor(strategy) {
+			for _, fault := range s.Faults {
+				if locks.can(fault) {
+					runs = append(runs, s.newRun(strategy, locks, fault))
+				}
+			}
+		}
+	}
+	return runs
+}
+
+// locksFor returns the lock servers that a strategy is run with; nil is one run without.
+func (s *Session) locksFor(strategy Strategy) []*LockServer {
+	var servers []*LockServer
+	for i := range s.Locks {
+		switch server := &s.Locks[i]; strategy.Needs {
+		case NoLocks:
+			return []*LockServer{nil}
+		case PawlLocks:
+			servers = append(servers, server)
+		case RawRedis:
+			if scheme := server.scheme(); scheme == "redis" || scheme == "rediss" {
+				servers = append(servers, server)
+			}
+		}
+	}
+	return servers
+}
+
+// leftOut says which strategies and faults were asked for and cannot be run here.
+func (s *Session) leftOut() []string {
+	var left []string
+	for _, strategy := range s.Strategies {
+		switch {
+		case strategy.On != nil && !slices.Contains(strategy.On, s.db.Dialect):
+			left = append(left, strategy.Name+" (not on "+s.db.Dialect.String()+")")
+		case len(s.locksFor(strategy)) == 0:
+			left = append(left, strategy.Name+" (needs -b redis://host:port or --servers)")
+		}
+	}
+	for _, fault := range s.Faults {
+		if fault.onServer() && !slices.ContainsFunc(s.plan, func(r *run) bool { return r.setup.Fault == fault }) {
+			left = append(left, "the fault "+string(fault)+" (needs --servers)")
+		}
+	}
+	return left
+}
+
+// lockNames returns the URLs of the lock servers for people.
+func (s *Session) lockNames() string {
+	names := make([]string, len(s.Locks))
+	for i, server := range s.Locks {
+		names[i] = redacted(server.URL)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,164 @@
+// Package servers starts real servers for a run of the lab and stops them after it:
+// those that it finds on this machine.
+package servers
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/pawl-go/pawl/internal/lab"
+	"github.com/pawl-go/pawl/internal/testserver"
+)
+
+// Set is the servers of a run.
+type Set struct {
+	// Locks keep locks.
+	Locks []lab.LockServer
+	// DBs are the URLs of empty databases, by "postgres", "mysql" and "mariadb".
+	DBs map[string]string
+	// Missing says which servers are not installed, and how to get them.
+	Missing []string
+
+	mu   sync.Mutex
+	ends []func()
+}
+
+// kind is a kind of server.
+type kind struct {
+	name  string
+	start func(tb testserver.TB) *testserver.Process
+	lock  func(addr string) string // URL of it as a lock server, or nil
+	db    func(addr string) string // URL of it as a database, or nil
+}
+
+// kinds returns what can be started. A database and a lock server of one kind are two
+// servers, so that a fault strikes the locks alone.
+func kinds() []kind {
+	postgres := func(tb testserver.TB) *testserver.Process { return testserver.Postgres(tb) }
+	mysql := func(tb testserver.TB) *testserver.Process { return withDatabase(tb, testserver.MySQL(tb)) }
+	mariadb := func(tb testserver.TB) *testserver.Process { return withDatabase(tb, testserver.MariaDB(tb)) }
+	mysqlURL := func(addr string) string { return testserver.MySQLURL(addr, database) }
+	return []kind{
+		{name: "redis", start: func(tb testserver.TB) *testserver.Process { return testserver.Redis(tb) },
+			lock: func(addr string) string { return "redis://" + addr }},
+		{name: "postgres locks", start: postgres, lock: func(addr string) string { return testserver.PostgresURL(addr, "postgres") }},
+		{name: "mysql locks", start: mysql, lock: mysqlURL},
+		{name: "zookeeper", start: func(tb testserver.TB) *testserver.Process { return testserver.ZooKeeper(tb, 1)[0] },
+			lock: func(addr string) string { return "zookeeper://" + addr }},
+		{name: "etcd", start: func(tb testserver.TB) *testserver.Process { return testserver.Etcd(tb, 1)[0] },
+			lock: func(addr string) string { return "etcd://" + addr }},
+		{name: "postgres", start: postgres, db: func(addr string) string { return testserver.PostgresURL(addr, "postgres") }},
+		{name: "mysql", start: mysql, db: mysqlURL},
+		{name: "mariadb", start: mariadb, db: mysqlURL},
+	}
+}
+
+// database is the one that the lab makes in a MySQL or MariaDB.
+const database = "lab"
+
+func withDatabase(tb testserver.TB, server *testserver.Process) *testserver.Process {
+	db, err := sql.Open("mysql", testserver.MySQLDSN(server.Addr, ""))
+	if err == nil {
+		_, err = db.ExecContext(tb.Context(), "CREATE DATABASE "+database)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return server
+}
+
+// Start starts all servers that are installed and that want accepts, which is called
+// with "redis", "postgres locks", "mysql locks", "zookeeper", "etcd", "postgres",
+// "mysql" and "mariadb". Those that are not installed are in Set.Missing. ctx bounds
+// the start. Close stops them.
+func Start(ctx context.Context, want func(name string) bool) (*Set, error) {
+	set := &Set{DBs: make(map[string]string)}
+	all := kinds()
+	locks := make([]*lab.LockServer, len(all)) // in the order of kinds
+	errs := make([]error, len(all))
+	var starts sync.WaitGroup
+	for i, k := range all {
+		if want(k.name) {
+			starts.Go(func() { locks[i], errs[i] = set.start(ctx, k) })
+		}
+	}
+	starts.Wait()
+	for _, l := range locks {
+		if l != nil {
+			set.Locks = append(set.Locks, *l)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		set.Close()
+		return nil, err
+	}
+	return set, nil
+}
+
+// Close stops the servers and removes their folders.
+func (s *Set) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.ends) - 1; i >= 0; i-- {
+		s.ends[i]()
+	}
+	s.ends = nil
+}
+
+func (s *Set) start(ctx context.Context, k kind) (*lab.LockServer, error) {
+	t := &tb{ctx: ctx, set: s}
+	var server *testserver.Process
+	var proxy *testserver.Proxy
+	err := t.run(func() {
+		server = k.start(t)
+		if k.lock != nil {
+			proxy = testserver.NewProxy(t, server.Addr)
+		}
+	})
+	var missing missingError
+	switch {
+	case errors.As(err, &missing):
+		s.mu.Lock()
+		s.Missing = append(s.Missing, string(missing))
+		s.mu.Unlock()
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", k.name, err)
+	case k.db != nil:
+		s.mu.Lock()
+		s.DBs[k.name] = k.db(server.Addr)
+		s.mu.Unlock()
+		return nil, nil
+	}
+	return &lab.LockServer{
+		URL:     k.lock(proxy.Addr),
+		Restart: func() error { server.Kill(); return server.Start() },
+		Cut: func(on bool) {
+			proxy.Refuse(on)
+			if on {
+				proxy.Cut()
+			}
+		},
+	}, nil
+}
+
+// missingError says that a server is not installed.
+type missingError string
+
+func (m missingError) Error() string { return string(m) }
+
+// Names returns the databases that were started, for people.
+func (s *Set) Names() string {
+	var names []string
+	for _, name := range []string{"postgres", "mysql", "mariadb"} {
+		if s.DBs[name] != "" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
