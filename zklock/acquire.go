@@ -1,0 +1,262 @@
+package zklock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/pawl-go/pawl/driver"
+)
+
+func (d *ensemble) Acquire(ctx context.Context, req driver.Request) (driver.Lease, error) {
+	if err := d.check(req); err != nil {
+		return driver.Lease{}, err
+	}
+	if ctx.Err() != nil {
+		return driver.Lease{}, ctx.Err()
+	}
+	e, err := d.enter(ctx, req)
+	if err != nil {
+		return driver.Lease{}, err
+	}
+	lease, err := e.await(ctx)
+	if err == nil {
+		lease.Request = req
+	}
+	return lease, err
+}
+
+// check refuses what no server has to be asked for.
+func (d *ensemble) check(req driver.Request) error {
+	switch ttl := d.ttl(); {
+	case req.Mode == driver.Shared && d.opts.Recipe != ReadWrite:
+		return fmt.Errorf("shared locks with recipe=%s: want recipe=%s: %w", d.opts.Recipe, ReadWrite, driver.ErrUnsupported)
+	case req.TTL != ttl:
+		return invalid("TTL %v: the session fixes it at %v", req.TTL, ttl)
+	}
+	return nil
+}
+
+// work gets a lease. When the session ends meanwhile, it stands in line again, at the
+// end, on a new one.
+func (e *entry) work() (driver.Lease, error) {
+	for {
+		s, err := e.d.session(e.ctx)
+		if err != nil {
+			return driver.Lease{}, err
+		}
+		e.s = s
+		lease, err := e.workOn(s)
+		if err == nil || !s.over() || e.ctx.Err() != nil {
+			return lease, err
+		}
+		e.places = nil // gone with the session, or about to be
+	}
+}
+
+func (e *entry) workOn(s *session) (driver.Lease, error) {
+	if err := s.prepare(e.ctx); err != nil {
+		return driver.Lease{}, err
+	}
+	if e.req.NoWait && e.d.isSeenHeld(e.req.Name) {
+		if err := e.peek(s); err != nil {
+			return driver.Lease{}, err
+		}
+	}
+	if e.req.Slots > 0 {
+		return e.takeSlot(s)
+	}
+	return e.takeLock(s)
+}
+
+// takeLock stands in the line of the name until nobody is before it.
+func (e *entry) takeLock(s *session) (driver.Lease, error) {
+	dir := e.d.dir(e.req.Name)
+	p, err := e.join(s, dir, e.d.opts.Recipe.markOf(e.req.Mode))
+	if err != nil {
+		return driver.Lease{}, err
+	}
+	children, own, err := e.look(s, p)
+	if err == nil {
+		err = e.admissible(s, dir, children)
+	}
+	if err == nil {
+		err = e.queue(s, p, children, nil)
+	}
+	if err != nil {
+		return driver.Lease{}, err
+	}
+	return e.leaseOf(s, own)
+}
+
+// look lists the line after the node has come into it, and reads and watches the node,
+// with two requests at the same time.
+func (e *entry) look(s *session, p *place) (children []string, own *zk.Stat, err error) {
+	listed := make(chan error, 1)
+	go func() {
+		var err error
+		children, err = s.list(e.ctx, p.dir)
+		listed <- err
+	}()
+	err = s.retry(e.ctx, func() (err error) {
+		_, own, e.changed, err = s.conn.GetW(p.path)
+		return err
+	})
+	if listErr := <-listed; err == nil {
+		err = listErr
+	}
+	return children, own, lostIfGone(err)
+}
+
+// list lists a folder.
+func (s *session) list(ctx context.Context, dir string) (children []string, err error) {
+	err = s.retry(ctx, func() (err error) {
+		children, _, err = s.conn.Children(dir)
+		return err
+	})
+	return children, err
+}
+
+// lostIfGone makes an error of the end of our own node: somebody has released it.
+func lostIfGone(err error) error {
+	if errors.Is(err, zk.ErrNoNode) {
+		return fmt.Errorf("%w: its node was deleted", driver.ErrLost)
+	}
+	return err
+}
+
+// admissible returns why a newcomer may not stand in the line that has children, or
+// nil. Two who come at the same time both look after they have come, so that at least
+// one sees the other.
+func (e *entry) admissible(s *session, dir string, children []string) error {
+	if slices.Contains(children, goneNode(e.req.Holder)) {
+		return fmt.Errorf("%w: it was given up", driver.ErrLost)
+	}
+	for _, child := range children {
+		if k := parse(child).kind; e.d.opts.Recipe.clashes(k) {
+			return invalid("in use with the other recipe (%s): this is recipe=%s", child, e.d.opts.Recipe)
+		}
+	}
+	if !slices.Contains(children, leasesFolder) {
+		return nil
+	}
+	for _, folder := range []string{leasesFolder, locksFolder} {
+		in, err := s.list(e.ctx, dir+"/"+folder)
+		switch {
+		case errors.Is(err, zk.ErrNoNode):
+		case err != nil:
+			return err
+		case len(lineOf(in)) > 0:
+			return invalid("in use with slots")
+		}
+	}
+	return nil
+}
+
+// queue waits until nobody is before p, in the line that has children at first. full, when not nil,
+// says whether who does not wait need not go on.
+func (e *entry) queue(s *session, p *place, children []string, full func() (bool, error)) error {
+	for {
+		line := lineOf(children)
+		own := slices.IndexFunc(line, func(c contender) bool { return p.dir+"/"+c.node == p.path })
+		if own < 0 {
+			return lostIfGone(zk.ErrNoNode)
+		}
+		before := blocker(line, own)
+		if before < 0 {
+			return nil
+		}
+		e.d.sawHeld(e.req.Name)
+		if e.req.NoWait {
+			held, err := true, error(nil)
+			if full != nil {
+				held, err = full()
+			}
+			if held || err != nil {
+				return errors.Join(err, s.heldError(e.ctx, p.dir, line[0]))
+			}
+		}
+		if err := e.waitFor(s, p.dir+"/"+line[before].node); err != nil {
+			return err
+		}
+		var err error
+		if children, err = s.list(e.ctx, p.dir); err != nil {
+			return lostIfGone(err)
+		}
+	}
+}
+
+// waitFor waits until the node at path is gone.
+func (e *entry) waitFor(s *session, path string) error {
+	var fired <-chan zk.Event
+	err := s.retry(e.ctx, func() (err error) {
+		fired, err = s.watch(path)
+		return err
+	})
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return e.waitEvent(s, fired)
+}
+
+func (e *entry) waitEvent(s *session, fired <-chan zk.Event) error {
+	select {
+	case <-fired:
+		return nil
+	case <-s.lost:
+		return errSessionOver
+	case <-e.ctx.Done():
+		return e.ctx.Err()
+	}
+}
+
+// heldError tells who is first in line.
+func (s *session) heldError(ctx context.Context, dir string, first contender) error {
+	held := &driver.HeldError{}
+	err := s.retry(ctx, func() error {
+		data, stat, err := s.conn.Get(dir + "/" + first.node)
+		if err == nil {
+			r, _ := readRecord(data)
+			held.Owner, held.Since = r.Owner, time.UnixMilli(stat.Ctime)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, zk.ErrNoNode) {
+		return s.d.explain(err, dir)
+	}
+	return held
+}
+
+// leaseOf returns the lease for the node with the state own. Who has waited needs a
+// proof that the session lives, and mostly has one: see session.beat.
+func (e *entry) leaseOf(s *session, own *zk.Stat) (driver.Lease, error) {
+	if s.contact.stale(e.req.TTL / 2) {
+		if err := s.retry(e.ctx, s.prove); err != nil {
+			return driver.Lease{}, err
+		}
+	}
+	token := s.floor + uint64(own.Czxid)
+	if token >= 1<<55 {
+		return driver.Lease{}, fmt.Errorf("%w: token %d: the servers' transaction numbers are used up", driver.ErrUnavailable, token)
+	}
+	return driver.Lease{Request: e.req, Token: token, Until: s.contact.until(e.req.TTL), Lost: s.lost}, nil
+}
+
+// isWaited reports whether somebody stands in line.
+func (d *ensemble) isWaited() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.entries {
+		if e.state == working {
+			return true
+		}
+	}
+	return false
+}
