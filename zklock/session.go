@@ -389,7 +389,7 @@ func transient(err error) bool {
 // explain says what a refusal means, and for which node.
 func (d *ensemble) explain(err error, node string) error {
 	switch {
-	case err == nil || transient(err) || errors.Is(err, driver.ErrUnavailable) || errors.Is(err, driver.ErrInvalidOption):
+	case err == nil || transient(err) || explained(err):
 		return err
 	case errors.Is(err, zk.ErrNoAuth):
 		return invalid("%s: its ACL refuses this user", node)
@@ -401,6 +401,16 @@ func (d *ensemble) explain(err error, node string) error {
 		return invalid("%s is a node of somebody else, without room for a line: an ephemeral one", node)
 	}
 	return fmt.Errorf("%w: %s: %v", driver.ErrUnavailable, node, err)
+}
+
+// explained reports whether err is in the words of package driver already.
+func explained(err error) bool {
+	for _, known := range []error{driver.ErrUnavailable, driver.ErrInvalidOption, driver.ErrUnsupported, driver.ErrLost, driver.ErrHeld} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkRoot refuses a chroot that does not exist.
