@@ -46,10 +46,3 @@ func (r record) ttl() time.Duration {
 	ttl, _ := time.ParseDuration(r.TTL)
 	return ttl
 }
-
-func (r record) mode() driver.Mode {
-	if r.Mode == driver.Shared.String() {
-		return driver.Shared
-	}
-	return driver.Exclusive
-}

@@ -162,7 +162,7 @@ func (d *ensemble) unreached(err error) error {
 	case strings.Contains(err.Error(), "tls: "):
 		return invalid("TLS: %v", err)
 	}
-	return fmt.Errorf("%w: %v", driver.ErrUnavailable, err)
+	return fmt.Errorf("%w: %s", driver.ErrUnavailable, err.Error())
 }
 
 // notice is told by go-zookeeper what becomes of the session. It must not block.
@@ -370,7 +370,7 @@ func (s *session) retry(ctx context.Context, do func() error) error {
 		case <-s.lost:
 			return errSessionOver
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %v: %w", driver.ErrUnavailable, err, ctx.Err())
+			return fmt.Errorf("%w: %s", driver.ErrUnavailable, err.Error()) // who has ended ctx knows
 		}
 	}
 }
@@ -400,7 +400,7 @@ func (d *ensemble) explain(err error, node string) error {
 	case errors.Is(err, zk.ErrNoChildrenForEphemerals):
 		return invalid("%s is a node of somebody else, without room for a line: an ephemeral one", node)
 	}
-	return fmt.Errorf("%w: %s: %v", driver.ErrUnavailable, node, err)
+	return fmt.Errorf("%w: %s: %s", driver.ErrUnavailable, node, err.Error())
 }
 
 // explained reports whether err is in the words of package driver already.

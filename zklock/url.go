@@ -110,7 +110,8 @@ func (o *Options) setTLS(params url.Values) error {
 		}
 		return nil
 	}
-	o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: flags["insecure"]}
+	o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	o.TLS.InsecureSkipVerify = flags["insecure"]
 	if path := params.Get("ca"); path != "" {
 		pem, err := os.ReadFile(path)
 		if err != nil {
