@@ -93,8 +93,9 @@ func (e *entry) takeLock(s *session) (driver.Lease, error) {
 	return e.leaseOf(s, own)
 }
 
-// look lists the line after the node has come into it, and reads and watches the node,
-// with two requests at the same time.
+// look lists the line after the node has come into it, and asks for the node's state, with
+// two requests at the same time. The node is not watched before its lease is renewed for
+// the first time: most leases do not live that long.
 func (e *entry) look(s *session, p *place) (children []string, own *zk.Stat, err error) {
 	listed := make(chan error, 1)
 	go func() {
@@ -103,7 +104,10 @@ func (e *entry) look(s *session, p *place) (children []string, own *zk.Stat, err
 		listed <- err
 	}()
 	err = s.retry(e.ctx, func() (err error) {
-		_, own, e.changed, err = s.conn.GetW(p.path)
+		var exists bool
+		if exists, own, err = s.conn.Exists(p.path); err == nil && !exists {
+			err = zk.ErrNoNode
+		}
 		return err
 	})
 	if listErr := <-listed; err == nil {

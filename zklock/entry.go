@@ -41,7 +41,7 @@ type entry struct {
 	broken    bool // it may not be renewed any more
 	lease     driver.Lease
 	s         *session        // on which the lease hangs
-	changed   <-chan zk.Event // tells of changes to its node
+	changed   <-chan zk.Event // tells of changes to its node; nil before the first renewal
 	timer     *time.Timer     // ends the lease, or the memory of it
 }
 

@@ -64,11 +64,12 @@ func (d *ensemble) Renew(ctx context.Context, leases []driver.Lease) []driver.Re
 			return none, s.retry(ctx, s.prove)
 		})
 	}
-	for i, lease := range leases {
+	_ = inParallel(len(leases), func(i int) error {
 		if renewals[i].Err = err; err == nil || errors.Is(err, errSessionOver) {
-			renewals[i] = d.renew(ctx, lease)
+			renewals[i] = d.renew(ctx, leases[i])
 		}
-	}
+		return nil
+	})
 	return renewals
 }
 
@@ -88,7 +89,7 @@ func (d *ensemble) holdsAny(leases []driver.Lease) bool {
 func (d *ensemble) renew(ctx context.Context, lease driver.Lease) driver.Renewal {
 	d.mu.Lock()
 	e := d.entries[lease.Holder]
-	changed := e != nil && e.state == granted && happened(e.changed)
+	changed := e != nil && e.state == granted && (e.changed == nil || happened(e.changed))
 	d.mu.Unlock()
 	if e == nil {
 		return d.renewOthers(ctx, lease)
@@ -137,7 +138,7 @@ func (d *ensemble) renewOthers(ctx context.Context, lease driver.Lease) driver.R
 	return driver.Renewal{Until: lease.Until, Err: err}
 }
 
-// verify looks at a node that has changed, and watches it again.
+// verify looks at a node that has changed, or that is not watched yet, and watches it.
 func (e *entry) verify(ctx context.Context) error {
 	type view struct {
 		data    []byte
