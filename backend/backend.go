@@ -23,6 +23,8 @@ var schemes = map[string]opener{
 	"sqlite": openSQLite,
 	"redis":  openRedis, "redis+sentinel": openRedis, "redis+cluster": openRedis, "redis+quorum": openRedis,
 	"rediss": openRedis, "rediss+sentinel": openRedis, "rediss+cluster": openRedis, "rediss+quorum": openRedis,
+	"zookeeper": openZooKeeper,
+	"etcd":      openEtcd,
 }
 
 // Schemes returns the URL schemes that Open knows, sorted.
@@ -38,6 +40,9 @@ func Schemes() []string { return slices.Sorted(maps.Keys(schemes)) }
 //	redis://HOST:PORT/DB, rediss://, redis+sentinel://HOSTS/MASTER/DB, redis+cluster://HOSTS,
 //	redis+quorum://HOSTS
 //	                    Redis; parameters and passwords are those of redislock.Open
+//	zookeeper://HOSTS/CHROOT
+//	                    ZooKeeper; as in zklock.Open
+//	etcd://HOSTS/PREFIX etcd; as in etcdlock.Open
 //
 // An unknown scheme or parameter is pawl.ErrInvalidOption and names the known ones;
 // other errors are those of the driver.

@@ -24,7 +24,9 @@ func MariaDB(tb TB, flags ...string) *Process {
 	db := filepath.Join(p.Dir, "db")
 	run(tb, owner, p.Dir, install, "--no-defaults", "--datadir="+db, "--auth-root-authentication-method=normal", "--skip-test-db")
 	p.argv = append([]string{program, "--no-defaults", "--datadir=" + db, "--port=" + port, "--bind-address=127.0.0.1",
-		"--socket=" + filepath.Join(p.Dir, "s.sock"), "--max-connections=300"}, flags...)
+		"--socket=" + filepath.Join(p.Dir, "s.sock"), "--max-connections=300",
+		// A folder of its own: it clears that at its start, and others may be running.
+		"--tmpdir=" + p.Dir}, flags...)
 	return start(tb, p)
 }
 
