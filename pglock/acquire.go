@@ -28,6 +28,7 @@ func (t *table) Acquire(ctx context.Context, req driver.Request) (driver.Lease, 
 			return driver.Lease{}, err
 		}
 		lease, _, err := o.judge(&req)
+		t.crowded.note(&lease)
 		return lease, err
 	}
 	return t.wait(ctx, &req)
@@ -49,6 +50,7 @@ func (t *table) wait(ctx context.Context, req *driver.Request) (driver.Lease, er
 		}
 		lease, inLine, err := o.judge(req)
 		if !inLine {
+			t.crowded.note(&lease)
 			return lease, err
 		}
 		t.watch.expect(req, o.before, o.expiry)
@@ -118,16 +120,17 @@ type fastRow struct {
 	Until   int64
 	Left    int64
 	Crowded bool
+	Marked  bool
 }
 
 func (r *fastRow) apply(op *operation) {
-	o := &op.outcome
+	o, mine := &op.outcome, r.Holder == op.req.Holder
 	switch {
-	case r.Crowded:
-		o.crowded = true
-	case r.Holder == op.req.Holder:
+	case mine && !r.Crowded:
 		o.token, o.left = uint64(r.Token), micros(r.Left)
-	case o.token == 0: // otherwise it was free by the time of the grant
+	case mine || r.Holder == "" || r.Marked || o.token != 0:
+		// A transaction has to tell, or it was free by the time of the grant.
+	default:
 		o.held = heldBy(r.Owner, r.Since, r.Until)
 	}
 }

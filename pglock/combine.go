@@ -25,14 +25,13 @@ type outcome struct {
 	token uint64        // not 0: granted
 	left  time.Duration // of the lease that was granted
 
-	inLine  bool
-	before  int           // others before it in line
-	expiry  time.Duration // until the first lease in the way runs out
-	held    *driver.HeldError
-	marked  bool // it was released before it arrived
-	crowded bool // the name's own row does not tell enough
-	slots   int  // those that the name is in use with
-	freed   bool
+	inLine bool
+	before int           // others before it in line
+	expiry time.Duration // until the first lease in the way runs out
+	held   *driver.HeldError
+	marked bool // it was released before it arrived
+	slots  int  // those that the name is in use with
+	freed  bool
 }
 
 // combiner sends the operations of one kind that the goroutines of a client want at the

@@ -30,7 +30,3 @@ func TestConformance(t *testing.T) {
 	}
 	drivertest.Run(t, drivertest.Harness{New: backend(t, url, restart)})
 }
-
-func BenchmarkDriver(b *testing.B) {
-	drivertest.RunBenchmarks(b, drivertest.Harness{New: backend(b, database(b), nil)})
-}

@@ -108,6 +108,7 @@ type table struct {
 	sql     statements
 	timeout time.Duration
 	watch   *watcher
+	crowded crowdedLeases
 
 	// What goroutines want at the same moment, by kind.
 	grants  combiner // uncontended: fast.sql

@@ -2,12 +2,13 @@ package pglock
 
 import (
 	"context"
+	"sync"
 
 	"github.com/pawl-go/pawl/driver"
 )
 
 func (t *table) Release(ctx context.Context, req driver.Request) error {
-	if req.Slots == 0 && req.Mode == driver.Exclusive {
+	if req.Slots == 0 && req.Mode == driver.Exclusive && !t.crowded.forget(req.Holder) {
 		o, err := t.frees.do(ctx, &req)
 		if err != nil || o.freed {
 			return err
@@ -46,3 +47,20 @@ func (t *table) giveBack(ctx context.Context, batch []*operation) error {
 
 // nobody is asking.
 var nobody = []string{}
+
+// crowdedLeases are those that were not granted in a name's own row, so that there is no
+// use in looking for them there. It is a hint: a lease that is not in it is looked for in
+// both places.
+type crowdedLeases struct{ holders sync.Map }
+
+func (c *crowdedLeases) note(lease *driver.Lease) {
+	if lease.Token != 0 && lease.Slots == 0 && lease.Mode == driver.Exclusive {
+		c.holders.Store(lease.Holder, nil)
+	}
+}
+
+// forget reports whether the lease of holder is noted, and forgets it.
+func (c *crowdedLeases) forget(holder string) bool {
+	_, noted := c.holders.LoadAndDelete(holder)
+	return noted
+}

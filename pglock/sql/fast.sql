@@ -22,7 +22,16 @@ WITH ask AS (
 	WHERE NOT l.crowded AND l.until <= NOW_US
 	RETURNING l.name, l.holder, l.token, l.owner, l.since, l.until
 )
-SELECT name, holder, token, owner, since, until, until - NOW_US, false FROM got
+SELECT name, holder, token, owner, since, until, until - NOW_US, false, false FROM got
 UNION ALL
-SELECT name, held_by, token, held_owner, since, until, until - NOW_US, crowded FROM ask
-WHERE crowded OR until > NOW_US
+SELECT name, held_by, token, held_owner, since, until, until - NOW_US, false, false FROM ask
+WHERE NOT crowded AND until > NOW_US
+UNION ALL
+-- Of a crowded name the lease that excludes every other, and whether the request was
+-- released before it arrived: what more there is to say takes a transaction.
+SELECT ask.name, coalesce(l.holder, ''), 0, coalesce(l.owner, ''), coalesce(l.since, 0), coalesce(l.until, 0), 0, true,
+	EXISTS (SELECT FROM {mark} m WHERE m.name = ask.name AND m.holder = ask.holder)
+FROM ask LEFT JOIN LATERAL (
+	SELECT holder, owner, since, until FROM {lease} x
+	WHERE x.name = ask.name AND x.mode = 0 AND x.slots = 0 AND x.until > NOW_US LIMIT 1) l ON true
+WHERE ask.crowded
