@@ -55,3 +55,6 @@ func waiters(tb testing.TB, c *pawl.Client, name string, n int) {
 func quick(ctx context.Context, c *pawl.Client, name string) error {
 	return c.Do(ctx, name, func(context.Context, *pawl.Lock) error { return nil })
 }
+
+// pawlShared is pawl.Shared as an option.
+var pawlShared = pawl.Shared()

@@ -104,6 +104,7 @@ func (o *Options) complete() (Options, error) {
 
 // table is one client's access to the lock tables.
 type table struct {
+	name    string // of the table of locks
 	pool    *pool
 	sql     statements
 	timeout time.Duration
@@ -126,7 +127,7 @@ type table struct {
 }
 
 func openTable(ctx context.Context, config *pgx.ConnConfig, o Options) (*table, error) {
-	t := &table{pool: newPool(config, o.Conns, o.Timeout), sql: statementsFor(o.Table), timeout: o.Timeout}
+	t := &table{name: o.Table, pool: newPool(config, o.Conns, o.Timeout), sql: statementsFor(o.Table), timeout: o.Timeout}
 	if err := t.pool.prepare(ctx, o); err != nil {
 		t.pool.close()
 		return nil, err
