@@ -156,3 +156,25 @@ func TestLockTxOfTheDead(t *testing.T) {
 	must(t, one.Conn().Close(t.Context()))
 	must(t, pglock.LockTx(t.Context(), two, "x", pglock.TxWait(10*time.Second)))
 }
+
+// A transaction of database/sql does as well.
+func TestLockTxSQL(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	one, err := openSQL(t, url).BeginTx(t.Context(), nil)
+	must(t, err)
+	two := begin(t, url)
+	must(t, pglock.LockTx(t.Context(), pglock.SQLTx(one), "x", pglock.TxWait(time.Second)))
+	if err := pglock.LockTx(t.Context(), two, "x", pglock.TxNoWait()); !errors.Is(err, driver.ErrHeld) {
+		t.Errorf("while the other has it: %v", err)
+	}
+	must(t, one.Commit())
+	must(t, pglock.LockTx(t.Context(), two, "x", pglock.TxNoWait()))
+	three, err := openSQL(t, url).BeginTx(t.Context(), nil)
+	must(t, err)
+	if err := pglock.LockTx(t.Context(), pglock.SQLTx(three), "x", pglock.TxWait(50*time.Millisecond)); !errors.Is(err, driver.ErrHeld) {
+		t.Errorf("a bounded wait: %v", err)
+	}
+	must(t, pglock.LockTx(t.Context(), pglock.SQLTx(three), "y")) // the transaction goes on
+	must(t, three.Rollback())
+}

@@ -3,6 +3,8 @@ package pglock_test
 import (
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -196,4 +198,14 @@ func TestOpenLatin1(t *testing.T) {
 	for _, lock := range []string{"日本語", "a\x00b", "🔒"} {
 		must(t, quick(t.Context(), c, lock))
 	}
+}
+
+func TestOpenReplica(t *testing.T) {
+	t.Parallel()
+	s := testserver.Postgres(t)
+	s.Stop()
+	must(t, os.WriteFile(filepath.Join(s.Dir, "db", "standby.signal"), nil, 0o666))
+	must(t, os.Chmod(filepath.Join(s.Dir, "db", "standby.signal"), 0o666))
+	must(t, s.Start())
+	refused(t, testserver.PostgresURL(s.Addr, "postgres"), "read-only replica", "primary")
 }
