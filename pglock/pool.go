@@ -96,7 +96,7 @@ func (p *pool) take(ctx context.Context) (*session, error) {
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
 		// A server that was restarted meanwhile has closed it.
-		if time.Since(s.used) < time.Second || s.PgConn().CheckConn() == nil {
+		if time.Since(s.used) < time.Second || s.Ping(ctx) == nil {
 			return s, nil
 		}
 		closeConn(s.Conn)
