@@ -25,8 +25,9 @@ func (t *table) tidy() {
 func (t *table) tidyOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	patience := step{sql: "SELECT set_config('statement_timeout', $1, true)", args: []any{millis(time.Minute)}}
 	var abandoned []nameRow
-	if _, err := t.pool.run(ctx, t.sql.reading("abandoned", collect(&abandoned))); err != nil {
+	if _, err := t.pool.run(ctx, patience, t.sql.reading("abandoned", collect(&abandoned))); err != nil {
 		return err
 	}
 	for _, row := range abandoned {
@@ -34,6 +35,6 @@ func (t *table) tidyOnce(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := t.pool.run(ctx, t.sql.step("forget", keepNames.Microseconds()))
+	_, err := t.pool.run(ctx, patience, t.sql.step("forget", keepNames.Microseconds()))
 	return err
 }

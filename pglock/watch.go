@@ -3,6 +3,7 @@ package pglock
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	mathrand "math/rand/v2"
 	"slices"
 	"strings"
@@ -212,8 +213,8 @@ func (w *watcher) work(now time.Time) {
 	ctx, cancel := context.WithTimeout(t.ctx, t.timeout)
 	defer cancel()
 	refresh, look, settle := w.due(now)
-	if refresh {
-		if _, err := t.pool.run(ctx, t.sql.step("refresh", w.channel, placeTTL.Microseconds())); err != nil {
+	if len(refresh) > 0 {
+		if _, err := t.pool.run(ctx, t.sql.step("refresh", w.channel, placeTTL.Microseconds(), refresh)); err != nil {
 			w.mu.Lock()
 			w.refresh = now.Add(placeTTL / 20)
 			w.mu.Unlock()
@@ -227,12 +228,14 @@ func (w *watcher) work(now time.Time) {
 	}
 }
 
-// due returns what is to be done now, and notes when it has to be done next.
-func (w *watcher) due(now time.Time) (refresh, look bool, settle []string) {
+// due returns what is to be done now, and notes when it has to be done next: whose places
+// to keep, whether to look, and which names to settle.
+func (w *watcher) due(now time.Time) (refresh []string, look bool, settle []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if refresh = len(w.places) > 0 && !now.Before(w.refresh); refresh {
+	if !now.Before(w.refresh) {
 		w.refresh = now.Add(placeTTL / 3)
+		refresh = slices.Collect(maps.Keys(w.places))
 	}
 	for _, p := range w.places {
 		if !p.due.IsZero() && !now.Before(p.due) {
