@@ -123,37 +123,34 @@ func TestServerHangs(t *testing.T) {
 }
 
 // A row that somebody keeps locked costs others nothing but a moment, and whoever wants
-// it an error in time.
+// it an error in time. A lease whose row it is cannot be renewed; those beside it are.
 func TestRowKeptLocked(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	c := client(t, url+"&timeout=1s", nil)
-	for _, name := range []string{"stuck", "renewed", "free"} {
-		must(t, quick(t.Context(), c, name))
-	}
-	renewed := mustLock(t, c, "renewed", pawl.TTL(2*time.Second))
-	stuck := begin(t, url)
-	_, err := stuck.Exec(t.Context(), "SELECT FROM pawl_lock WHERE name = 'stuck' FOR UPDATE")
-	must(t, err)
-	var group sync.WaitGroup
-	group.Go(func() {
-		if _, err := c.TryLock(t.Context(), "stuck"); !errors.Is(err, pawl.ErrUnavailable) || !strings.Contains(err.Error(), "keeps a row") {
-			t.Errorf("the name whose row is locked: %v", err)
-		}
-	})
-	for i := range 20 {
-		group.Go(func() {
-			if err := quick(t.Context(), c, fmt.Sprint("free", i)); err != nil {
-				t.Errorf("another name: %v", err)
-			}
-		})
-	}
-	group.Wait()
-	until := renewed.Until()
-	eventually(t, "a renewal", func() bool { return renewed.Until().After(until) || renewed.Context().Err() != nil })
-	must(t, renewed.Unlock())
-	must(t, stuck.Rollback(t.Context()))
 	must(t, quick(t.Context(), c, "stuck"))
+	renewed, unlucky := mustLock(t, c, "renewed", pawl.TTL(2*time.Second)), mustLock(t, c, "stuck too", pawl.TTL(2*time.Second))
+	until := renewed.Until()
+	stuck := begin(t, url)
+	_, err := stuck.Exec(t.Context(), "SELECT FROM pawl_lock WHERE name IN ('stuck', 'stuck too') FOR UPDATE")
+	must(t, err)
+	if _, err := c.TryLock(t.Context(), "stuck"); !errors.Is(err, pawl.ErrUnavailable) || !strings.Contains(err.Error(), "keeps a row") {
+		t.Errorf("the name whose row is locked: %v", err)
+	}
+	must(t, quick(t.Context(), c, "another"))
+	eventually(t, "some renewals", func() bool {
+		return renewed.Until().Sub(until) > 3*time.Second || renewed.Context().Err() != nil
+	})
+	if err := renewed.Context().Err(); err != nil {
+		t.Errorf("the lease beside it: %v", context.Cause(renewed.Context()))
+	}
+	if err := unlucky.Context().Err(); err == nil {
+		t.Error("a lease that could not be renewed is still trusted")
+	}
+	must(t, stuck.Rollback(t.Context()))
+	must(t, renewed.Unlock())
+	must(t, quick(t.Context(), c, "stuck"))
+	_ = unlucky.Unlock() // it was lost
 }
 
 // One connection is enough for everything, however many want one.
