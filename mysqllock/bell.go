@@ -1,0 +1,165 @@
+package mysqllock
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// bell is how a client that waits is woken by another, on a server that has no
+// notifications. The client keeps one connection asleep (SLEEP), which holds a name of the
+// client's with GET_LOCK. Who grants a lock to that client ends the sleep: KILL QUERY of
+// the connection that holds the name. The sleeper looks in the same round trip in which it
+// goes to sleep, so that no grant falls between the two.
+//
+// A bell is a hint. Where it is not heard, the watcher's own looks find the grant.
+type bell struct {
+	conn *conn
+
+	mu      sync.Mutex
+	running bool
+	wanted  chan struct{}
+}
+
+const (
+	// nap is how long one sleep is. Nothing depends on it: a shorter one costs statements,
+	// and a longer one leaves a server's thread behind for longer when the client dies.
+	nap = 5 * time.Second
+	// idleBell is for how long a bell whose client does not wait is kept: it costs the
+	// next wait some milliseconds to hang up another.
+	idleBell = 20 * time.Second
+	// bellAgain is the pause after a failure.
+	bellAgain = time.Second
+)
+
+// bellName is the name that the sleeper of a client holds. It fits into the 64 characters
+// of MySQL.
+func bellName(client string) string { return "pawl:" + client }
+
+// ring wakes a client. Nothing is lost when it fails.
+func (c *conn) ring(client string) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.db.timeout)
+	defer cancel()
+	_, _ = c.db.exec(ctx, "ring", bellName(client))
+}
+
+// attend says that somebody waits.
+func (b *bell) attend() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running {
+		signal(b.wanted)
+		return
+	}
+	b.wanted = make(chan struct{}, 1)
+	signal(b.wanted)
+	b.running = b.conn.background(b.run)
+}
+
+// run listens until nobody has waited for a while.
+func (b *bell) run() {
+	for b.listen() != nil {
+		select {
+		case <-time.After(bellAgain):
+			signal(b.wanted)
+		case <-b.conn.life.Done():
+			return
+		}
+	}
+}
+
+// listen hangs up a bell and listens to it. It returns nil when it is not needed any more.
+func (b *bell) listen() error {
+	life := b.conn.life
+	session, err := b.hangUp(life)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_ = session.Raw(func(any) error { return errDirty }) // it holds a name
+		_ = session.Close()
+	}()
+	idle := time.NewTimer(idleBell)
+	defer idle.Stop()
+	for {
+		select {
+		case <-b.wanted:
+		case <-life.Done():
+			return nil
+		case <-idle.C:
+			if b.takeDown() {
+				return nil
+			}
+		}
+		idle.Reset(idleBell)
+		for waiting := true; waiting; waiting = len(b.conn.watch.waiting()) > 0 {
+			if err := b.sleep(life, session); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// takeDown ends the running, unless somebody has begun to wait.
+func (b *bell) takeDown() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running = len(b.wanted) > 0
+	return !b.running
+}
+
+func (b *bell) hangUp(life context.Context) (*sql.Conn, error) {
+	ctx, cancel := context.WithTimeout(life, b.conn.db.timeout)
+	defer cancel()
+	session, err := b.conn.db.pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var got sql.NullInt64
+	err = session.QueryRowContext(ctx, statement("attend"), bellName(b.conn.client)).Scan(&got)
+	if err == nil && got.Int64 == 1 {
+		return session, nil
+	}
+	_ = session.Raw(func(any) error { return errDirty })
+	return nil, errors.Join(fmt.Errorf("the name of the bell is taken: %v", got), err, session.Close())
+}
+
+// sleep looks, and sleeps until the bell is rung or the nap is over.
+func (b *bell) sleep(life context.Context, session *sql.Conn) error {
+	ctx, cancel := context.WithTimeout(life, nap+b.conn.db.timeout)
+	defer cancel()
+	watch := b.conn.watch
+	before := watch.waiting()
+	rows, err := session.QueryContext(ctx, b.conn.db.texts["look"]+"; "+statement("sleep"), []byte(b.conn.client), nap.Seconds())
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var s sight
+	for rows.Next() {
+		if err := s.scan(rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return awake(err)
+	}
+	watch.act(before, &s)
+	if rows.NextResultSet() {
+		for rows.Next() { // how it ended is all the same
+			continue
+		}
+	}
+	return awake(rows.Err())
+}
+
+// awake is nil for the error with which MariaDB ends a sleep that was killed.
+func awake(err error) error {
+	if number(err) == errInterrupted {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,1 @@
+DELETE FROM {line} WHERE seq = ? AND @pawl = 1

@@ -1,0 +1,2 @@
+-- Keeps all waiters of a client in line.
+UPDATE {line} SET until = {now} + ? WHERE client = ? AND kind = 0

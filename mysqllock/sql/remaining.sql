@@ -1,0 +1,1 @@
+SELECT name, holder FROM {lock} WHERE name IN ({names}) AND holder IN ({holders})
