@@ -52,11 +52,10 @@ var errInLine = errors.New("in line")
 // acquireSettled settles what req comes to: a lease, a place in line (errInLine), or a
 // refusal.
 func (c *conn) acquireSettled(ctx context.Context, req *driver.Request) (lease driver.Lease, err error) {
-	err = c.call(ctx, func(ctx context.Context) error {
-		return c.settle(ctx, req.Name, req.Holder, func(s *state) (err error) {
-			lease, err = s.acquire(req, c.client)
-			return err
-		})
+	copied := *req // deciding may outlast this call
+	err = c.settle(ctx, req.Name, req.Holder, func(s *state) (err error) {
+		lease, err = s.acquire(&copied, c.client)
+		return err
 	})
 	if err != nil {
 		return driver.Lease{}, err

@@ -140,19 +140,30 @@ func list(n int, parameter string) string {
 func (db *database) try(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, db.timeout)
 	defer cancel()
+	var last error // why it was tried again
 	for attempt := 0; ; attempt++ {
 		err := do(ctx)
 		if err == nil || isOurs(err) {
 			return err
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("no answer within %v: %w", db.timeout, driver.ErrUnavailable)
+			return db.late(last)
 		}
+		last = err
 		if !passes(err) && (!isLostConnection(err) || attempt >= 3) {
 			return unavailable(err)
 		}
 		pause(ctx, attempt)
 	}
+}
+
+// late is the error for what was not done within the timeout. The end of its own time must
+// not look like the end of the context of somebody who asked.
+func (db *database) late(last error) error {
+	if last == nil {
+		return fmt.Errorf("no answer within %v: %w", db.timeout, driver.ErrUnavailable)
+	}
+	return fmt.Errorf("not done within %v: %w: %w", db.timeout, driver.ErrUnavailable, oneLine{last})
 }
 
 // pause waits for a random time that grows with the attempts, up to 32 ms.
@@ -174,7 +185,7 @@ const (
 	errInterrupted    = 1317
 	errNoSuchTable    = 1146
 	errTooLong        = 1406
-	errNoWait         = 3572 // MySQL: the row is locked, and the statement does not wait
+	errNoWait         = 3572 // MySQL; MariaDB answers errLockWait
 	errReadOnly       = 1290
 	errReadOnlyTx     = 1792
 	errMariaReadOnly  = 1836

@@ -120,6 +120,7 @@ type conn struct {
 
 	acquires *combiner[*acquisition]
 	releases *combiner[*giving]
+	settling settling
 	busy     busyNames
 
 	life context.Context // of what goes on in the background

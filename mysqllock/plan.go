@@ -10,7 +10,7 @@ import (
 
 // acquire decides on req: a lease, a place in line (errInLine), or a refusal.
 func (s *state) acquire(req *driver.Request, client string) (driver.Lease, error) {
-	if s.own != nil && s.own.kind == kindMark && s.own.until > s.now {
+	if m, ok := s.marks[req.Holder]; ok && m > s.now {
 		return driver.Lease{}, fmt.Errorf("released before it arrived: %w", driver.ErrLost)
 	}
 	s.sweep()
@@ -21,7 +21,7 @@ func (s *state) acquire(req *driver.Request, client string) (driver.Lease, error
 		kind: kindWaiter, holder: req.Holder, client: client, mode: req.Mode, slots: req.Slots, ttl: req.TTL.Microseconds(),
 		owner: req.Owner, note: req.Note, since: s.now, until: s.now + placeTTL.Microseconds(),
 	}
-	waits := s.own != nil && s.own.kind == kindWaiter
+	waits := s.waits(req.Holder)
 	slots, used := s.slots()
 	switch {
 	case waits && req.NoWait:
@@ -68,6 +68,11 @@ func (s *state) find(holder string) *row {
 	return nil
 }
 
+// waits reports whether a holder id is in line.
+func (s *state) waits(holder string) bool {
+	return s.behind[holder] || slices.ContainsFunc(s.waiters, func(w row) bool { return w.holder == holder })
+}
+
 // keep notes that a lease has changed.
 func (s *state) keep(r *row) {
 	s.dirty = true
@@ -88,6 +93,7 @@ func (s *state) release(req *driver.Request) {
 		s.mark(req)
 	default:
 		s.waiters = slices.DeleteFunc(s.waiters, func(w row) bool { return w.holder == req.Holder })
+		delete(s.behind, req.Holder)
 		s.mark(req)
 	}
 	s.sweep()
@@ -99,6 +105,7 @@ func (s *state) mark(req *driver.Request) {
 	s.changes = append(s.changes, change{"drop_marks", []any{[]byte(s.name), s.now}})
 	until := s.now + req.TTL.Microseconds()
 	s.put(row{kind: kindMark, holder: req.Holder, since: s.now, until: until})
+	s.marks[req.Holder] = until
 	s.marked = max(s.marked, until)
 }
 
@@ -110,8 +117,8 @@ func (s *state) vacate(r *row) {
 		return
 	}
 	s.drop(r)
-	seq := r.seq
-	s.leases = slices.DeleteFunc(s.leases, func(r row) bool { return r.seq == seq })
+	holder := r.holder
+	s.leases = slices.DeleteFunc(s.leases, func(r row) bool { return r.holder == holder })
 }
 
 // sweep drops what has run out, and grants the lock to those at the head of the line who
@@ -133,13 +140,13 @@ func (s *state) sweep() {
 		case !s.admits(&w):
 			return
 		default:
+			if w.plain() {
+				s.drop(&w) // it moves to the row of the name
+			}
 			s.grant(w, min(claimWindow.Microseconds(), w.ttl), false)
 			s.granted = append(s.granted, w)
 		}
 		s.waiters = s.waiters[1:]
-		if s.own != nil && s.own.seq == w.seq {
-			s.own = nil
-		}
 	}
 }
 
@@ -174,11 +181,8 @@ func (s *state) grant(w row, ttl int64, claimed bool) (token int64) {
 	token = max(s.lock.token+1, s.now)
 	w.token, w.since, w.until, w.claimed = token, s.now, s.now+ttl, claimed
 	s.dirty = true
-	if w.mode == driver.Exclusive && w.slots == 0 {
-		if w.seq != 0 {
-			s.drop(&w)
-		}
-		w.kind, w.seq = kindLock, 0
+	if w.plain() {
+		w.kind = kindLock
 		s.lock = w
 		return token
 	}
@@ -197,7 +201,7 @@ func (s *state) put(r row) {
 
 // drop deletes a row of the other table.
 func (s *state) drop(r *row) {
-	s.changes = append(s.changes, change{"drop", []any{r.seq}})
+	s.changes = append(s.changes, change{"drop", []any{[]byte(s.name), []byte(r.holder)}})
 }
 
 // heldBy returns a HeldError that tells of a holder.

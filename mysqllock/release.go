@@ -26,11 +26,9 @@ func (c *conn) Release(ctx context.Context, req driver.Request) error {
 			return err
 		}
 	}
-	return c.call(ctx, func(ctx context.Context) error {
-		return c.settle(ctx, req.Name, req.Holder, func(s *state) error {
-			s.release(&req)
-			return nil
-		})
+	return c.settle(ctx, req.Name, req.Holder, func(s *state) error {
+		s.release(&req)
+		return nil
 	})
 }
 

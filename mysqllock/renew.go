@@ -3,7 +3,6 @@ package mysqllock
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,14 +121,7 @@ func (c *conn) Force(ctx context.Context, name string) error {
 	return c.breakWith(ctx, name, (*state).force)
 }
 
-// breakWith does what do does to the holders of name. A name without a row has none, and
-// gets none.
+// breakWith does what do does to the holders of name.
 func (c *conn) breakWith(ctx context.Context, name string, do func(*state) error) error {
-	return c.call(ctx, func(ctx context.Context) error {
-		err := c.settleRow(ctx, name, "", do)
-		if errors.Is(err, errNoRow) {
-			return driver.ErrNotHeld
-		}
-		return err
-	})
+	return c.settle(ctx, name, "", do)
 }

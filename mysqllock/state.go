@@ -26,7 +26,6 @@ const headOfLine = 16
 // row is what either table knows of a holder.
 type row struct {
 	kind           int
-	seq            int64
 	holder, client string
 	mode           driver.Mode
 	slots          int
@@ -37,6 +36,9 @@ type row struct {
 	claimed        bool
 	broken         bool
 }
+
+// plain reports whether r is an exclusive lease, which is kept in the row of the name.
+func (r *row) plain() bool { return r.mode == driver.Exclusive && r.slots == 0 }
 
 // state is a name as it was read, what has been decided on it since, and the changes that
 // follow from that. Nothing is locked meanwhile: the changes are made if nobody else has
@@ -52,7 +54,11 @@ type state struct {
 	leases  []row // shared leases and permits
 	waiters []row // the head of the line
 	more    bool  // there may be more of them
-	own     *row  // what the holder id in question has in the other table
+
+	// Of the holder ids in question: until when their marks count, and who waits further
+	// behind.
+	marks  map[string]int64
+	behind map[string]bool
 
 	dirty   bool
 	changes []change
@@ -74,38 +80,6 @@ var (
 	errDirty = sqldriver.ErrBadConn
 )
 
-// settle decides on a name with decide, whose error is the outcome when it is one of
-// isOurs, and saves what follows from it.
-func (c *conn) settle(ctx context.Context, name, holder string, decide func(*state) error) error {
-	err := c.settleRow(ctx, name, holder, decide)
-	if !errors.Is(err, errNoRow) {
-		return err
-	}
-	if _, err := c.db.exec(ctx, "ensure", []byte(name)); err != nil {
-		return err
-	}
-	return c.settleRow(ctx, name, holder, decide)
-}
-
-func (c *conn) settleRow(ctx context.Context, name, holder string, decide func(*state) error) error {
-	s, err := c.db.read(ctx, name, holder)
-	if err != nil {
-		return err
-	}
-	outcome := decide(s)
-	if err := c.db.save(ctx, s); err != nil {
-		return err
-	}
-	c.busy.set(name, s.line)
-	c.wake(s.granted)
-	if s.more && len(s.waiters) == 0 {
-		if err := c.settleRow(ctx, name, "", func(s *state) error { s.sweep(); return nil }); err != nil {
-			return err
-		}
-	}
-	return outcome
-}
-
 // wake tells the waiters that were granted, each on its client's bell, or here.
 func (c *conn) wake(granted []row) {
 	told := make(map[string]bool)
@@ -120,11 +94,12 @@ func (c *conn) wake(granted []row) {
 	}
 }
 
-// read reads what is known of name, and of what holder has there.
-func (db *database) read(ctx context.Context, name, holder string) (*state, error) {
-	s := &state{name: name, sent: time.Now()}
+// read reads what is known of name, and of what holders have there.
+func (db *database) read(ctx context.Context, name string, holders []any) (*state, error) {
+	s := &state{name: name, sent: time.Now(), marks: make(map[string]int64), behind: make(map[string]bool)}
 	n := []byte(name)
-	err := db.each(ctx, db.texts["state"], []any{n, n, n, n, []byte(holder)}, s.scan)
+	query := db.text("state", "{holders}", list(len(holders), "?"))
+	err := db.each(ctx, query, append([]any{n, n, n, n}, holders...), s.scan)
 	if err == nil && s.version == 0 {
 		err = errNoRow
 	}
@@ -136,7 +111,7 @@ func (s *state) scan(rows *sql.Rows) error {
 	var r row
 	var version, marked, now int64
 	var line bool
-	err := rows.Scan(&r.kind, &r.seq, &r.holder, &r.client, &r.mode, &r.slots, &r.ttl, &r.owner, &r.note,
+	err := rows.Scan(&r.kind, &r.holder, &r.client, &r.mode, &r.slots, &r.ttl, &r.owner, &r.note,
 		&r.token, &r.since, &r.until, &r.claimed, &r.broken, &version, &line, &marked, &now)
 	switch {
 	case err != nil:
@@ -148,18 +123,19 @@ func (s *state) scan(rows *sql.Rows) error {
 	return err
 }
 
-// add sorts r in. The row of the holder id in question comes last, and mostly once more.
+// add sorts r in. The rows of the holder ids in question come last, and mostly once more.
 func (s *state) add(r row) {
-	same := func(known row) bool { return known.seq == r.seq }
+	same := func(known row) bool { return known.holder == r.holder }
 	switch {
 	case slices.ContainsFunc(s.leases, same) || slices.ContainsFunc(s.waiters, same):
-		s.own = &r
 	case r.kind == kindLease:
 		s.leases = append(s.leases, r)
-	case r.kind == kindWaiter && len(s.waiters) < headOfLine:
+	case r.kind == kindMark:
+		s.marks[r.holder] = r.until
+	case len(s.waiters) < headOfLine:
 		s.waiters = append(s.waiters, r)
 	default:
-		s.own = &r
+		s.behind[r.holder] = true
 	}
 }
 

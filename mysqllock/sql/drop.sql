@@ -1,1 +1,1 @@
-DELETE FROM {line} WHERE seq = ? AND @pawl = 1
+DELETE FROM {line} WHERE name = ? AND holder = ? AND @pawl = 1

@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'
