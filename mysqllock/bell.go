@@ -79,7 +79,7 @@ func (b *bell) listen() error {
 		return err
 	}
 	defer func() {
-		_ = session.Raw(func(any) error { return errDirty }) // it holds a name
+		discard(session) // it holds a name
 		_ = session.Close()
 	}()
 	idle := time.NewTimer(idleBell)
@@ -123,7 +123,7 @@ func (b *bell) hangUp(life context.Context) (*sql.Conn, error) {
 	if err == nil && got.Int64 == 1 {
 		return session, nil
 	}
-	_ = session.Raw(func(any) error { return errDirty })
+	discard(session)
 	return nil, errors.Join(fmt.Errorf("the name of the bell is taken: %v", got), err, session.Close())
 }
 

@@ -114,9 +114,24 @@ func (db *database) exec(ctx context.Context, name string, args ...any) (sql.Res
 	return db.pool.ExecContext(ctx, db.texts[name], args...)
 }
 
-// each runs a query and calls scan for each of its rows.
+// querier is a pool, or one connection of it.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 func (db *database) each(ctx context.Context, query string, args []any, scan func(rows *sql.Rows) error) error {
-	rows, err := db.pool.QueryContext(ctx, query, args...)
+	return each(ctx, db.pool, query, args, scan)
+}
+
+// discard ends a connection, which must not go back to the pool as it is.
+func discard(session *sql.Conn) {
+	_ = session.Raw(func(any) error { return sqldriver.ErrBadConn })
+}
+
+// each runs a query and calls scan for each of its rows.
+func each(ctx context.Context, on querier, query string, args []any, scan func(rows *sql.Rows) error) error {
+	rows, err := on.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (c *conn) checkBell(ctx context.Context) driver.Finding {
 	}()
 	// MariaDB calls the end of the sleep an error.
 	_, _ = session.ExecContext(ctx, "DO GET_LOCK(?, 0); DO SLEEP(?); DO RELEASE_LOCK(?)", name, nap.Seconds(), name)
-	_ = session.Raw(func(any) error { return errDirty }) // it may hold the name
+	discard(session) // it may hold the name
 	took := time.Since(start)
 	if ringErr := <-rang; ringErr != nil || took > nap/2 {
 		return driver.Finding{Level: driver.Warning, What: "bell",

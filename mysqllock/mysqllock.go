@@ -121,7 +121,8 @@ type conn struct {
 	acquires *combiner[*acquisition]
 	releases *combiner[*giving]
 	settling settling
-	busy     busyNames
+	busy     hints // names that had leases or waiters in the table of the lines
+	crowds   hints // names on which another client has got in the way
 
 	life context.Context // of what goes on in the background
 	end  context.CancelFunc

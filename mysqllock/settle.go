@@ -103,40 +103,65 @@ func (c *conn) decide(ctx context.Context, name string, batch []*decision) error
 	if len(live) == 0 {
 		return nil
 	}
-	s, err := c.readOrMake(ctx, name, holders)
+	if !c.crowds.has(name) {
+		err := c.decideOn(ctx, c.db.pool, name, holders, live)
+		c.crowds.set(name, errors.Is(err, errConflict))
+		return err
+	}
+	t, err := c.db.takeTurn(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer t.end()
+	err = c.decideOn(ctx, t.session, name, holders, live)
+	if err == nil {
+		c.crowds.set(name, t.waited)
+	}
+	return err
+}
+
+// decideOn does the work of decide on a connection, or on any of the pool's.
+func (c *conn) decideOn(ctx context.Context, on querier, name string, holders []any, live []*decision) error {
+	s, err := c.readOrMake(ctx, on, name, holders)
 	if err != nil {
 		return err
 	}
 	for _, d := range live {
 		d.err = d.decide(s)
 	}
-	if err := c.db.save(ctx, s); err != nil {
+	if err := c.save(ctx, on, s); err != nil {
 		return err
 	}
-	c.busy.set(name, s.line)
-	c.wake(s.granted)
-	if s.more && len(s.waiters) == 0 { // those after the ones that were read are next
-		s, err := c.db.read(ctx, name, []any{""})
-		if err != nil {
-			return err
-		}
-		s.sweep()
-		if err := c.db.save(ctx, s); err != nil {
-			return err
-		}
-		c.wake(s.granted)
+	if !s.more || len(s.waiters) > 0 {
+		return nil
 	}
+	// Those after the ones that were read are next.
+	s, err = c.db.read(ctx, on, name, []any{""})
+	if err != nil {
+		return err
+	}
+	s.sweep()
+	return c.save(ctx, on, s)
+}
+
+// save saves s and wakes whom that concerns.
+func (c *conn) save(ctx context.Context, on querier, s *state) error {
+	if err := c.db.save(ctx, on, s); err != nil {
+		return err
+	}
+	c.busy.set(s.name, s.line)
+	c.wake(s.granted)
 	return nil
 }
 
 // readOrMake reads name, and makes its row where it has none.
-func (c *conn) readOrMake(ctx context.Context, name string, holders []any) (*state, error) {
-	s, err := c.db.read(ctx, name, holders)
+func (c *conn) readOrMake(ctx context.Context, on querier, name string, holders []any) (*state, error) {
+	s, err := c.db.read(ctx, on, name, holders)
 	if !errors.Is(err, errNoRow) {
 		return s, err
 	}
-	if _, err := c.db.exec(ctx, "ensure", []byte(name)); err != nil {
+	if _, err := on.ExecContext(ctx, c.db.texts["ensure"], []byte(name)); err != nil {
 		return nil, err
 	}
-	return c.db.read(ctx, name, holders)
+	return c.db.read(ctx, on, name, holders)
 }

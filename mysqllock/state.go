@@ -3,7 +3,6 @@ package mysqllock
 import (
 	"context"
 	"database/sql"
-	sqldriver "database/sql/driver"
 	"errors"
 	"slices"
 	"time"
@@ -76,8 +75,6 @@ var (
 	errConflict = errors.New("changed meanwhile")
 	// errNoRow: nobody has used the name yet.
 	errNoRow = errors.New("no such name")
-	// errDirty takes a connection out of the pool.
-	errDirty = sqldriver.ErrBadConn
 )
 
 // wake tells the waiters that were granted, each on its client's bell, or here.
@@ -95,11 +92,11 @@ func (c *conn) wake(granted []row) {
 }
 
 // read reads what is known of name, and of what holders have there.
-func (db *database) read(ctx context.Context, name string, holders []any) (*state, error) {
+func (db *database) read(ctx context.Context, on querier, name string, holders []any) (*state, error) {
 	s := &state{name: name, sent: time.Now(), marks: make(map[string]int64), behind: make(map[string]bool)}
 	n := []byte(name)
 	query := db.text("state", "{holders}", list(len(holders), "?"))
-	err := db.each(ctx, query, append([]any{n, n, n, n}, holders...), s.scan)
+	err := each(ctx, on, query, append([]any{n, n, n, n}, holders...), s.scan)
 	if err == nil && s.version == 0 {
 		err = errNoRow
 	}
@@ -141,7 +138,7 @@ func (s *state) add(r row) {
 
 // save makes the changes, in one round trip: either all of them or, when the name has
 // changed since it was read, none.
-func (db *database) save(ctx context.Context, s *state) error {
+func (db *database) save(ctx context.Context, on querier, s *state) error {
 	if !s.dirty && len(s.changes) == 0 {
 		return nil
 	}
@@ -150,7 +147,7 @@ func (db *database) save(ctx context.Context, s *state) error {
 	args := []any{l.token, []byte(l.holder), []byte(l.client), l.ttl, []byte(l.owner), []byte(l.note),
 		l.since, l.until, l.claimed, l.broken, s.line, s.marked, []byte(s.name), s.version}
 	if len(s.changes) == 0 {
-		result, err := db.exec(ctx, "save", args...)
+		result, err := on.ExecContext(ctx, db.texts["save"], args...)
 		if err != nil {
 			return err
 		}
@@ -159,27 +156,29 @@ func (db *database) save(ctx context.Context, s *state) error {
 		}
 		return nil
 	}
-	return db.saveAll(ctx, s.changes, args)
+	if session, ok := on.(*sql.Conn); ok {
+		return db.saveAll(ctx, session, s.changes, args)
+	}
+	session, err := db.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = session.Close() }()
+	return db.saveAll(ctx, session, s.changes, args)
 }
 
 // saveAll is a transaction whose statements are sent together, so that its row locks
 // last for as long as the server works on them, whatever becomes of this process.
-func (db *database) saveAll(ctx context.Context, changes []change, args []any) error {
+func (db *database) saveAll(ctx context.Context, session *sql.Conn, changes []change, args []any) error {
 	script := "START TRANSACTION; " + db.texts["save"] + "; SET @pawl = ROW_COUNT(); "
 	for _, c := range changes {
 		script += db.texts[c.statement] + "; "
 		args = append(args, c.args...)
 	}
 	script += "COMMIT; SELECT @pawl"
-	session, err := db.pool.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = session.Close() }()
 	var saved int
 	if err := session.QueryRowContext(ctx, script, args...).Scan(&saved); err != nil {
-		// The transaction may be open: the end of the connection ends it.
-		_ = session.Raw(func(any) error { return errDirty })
+		discard(session) // the transaction may be open: the end of the connection ends it
 		return err
 	}
 	if saved == 0 {

@@ -183,29 +183,3 @@ func (s *sight) wait() time.Duration {
 	}
 	return wait
 }
-
-// busyNames are names that had leases or waiters in the other table when this client last
-// saw them: what is not uncontended is not tried as if it were. It is a hint.
-type busyNames struct {
-	mu    sync.Mutex
-	names map[string]bool
-}
-
-func (b *busyNames) has(name string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.names[name]
-}
-
-func (b *busyNames) set(name string, busy bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case !busy:
-		delete(b.names, name)
-		return
-	case b.names == nil || len(b.names) > 1<<16:
-		b.names = make(map[string]bool)
-	}
-	b.names[name] = true
-}
