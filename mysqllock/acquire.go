@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl/driver"
@@ -91,16 +90,26 @@ func leaseOf(req *driver.Request, token int64, until time.Time) driver.Lease {
 
 // outcome is what becomes of an operation in a batch.
 type outcome struct {
+	ctx  context.Context // of who wants it
 	req  driver.Request
 	err  error
 	done chan struct{} // closed when the rest is set
 }
 
-func newOutcome(req *driver.Request) outcome {
-	return outcome{req: *req, done: make(chan struct{})}
+func newOutcome(ctx context.Context, req *driver.Request) outcome {
+	return outcome{ctx: ctx, req: *req, done: make(chan struct{})}
 }
 
 func (o *outcome) lockName() string { return o.req.Name }
+
+// givenUp finishes o when nobody waits for it any more, and reports that.
+func (o *outcome) givenUp() bool {
+	err := o.ctx.Err()
+	if err != nil {
+		o.finish(err)
+	}
+	return err != nil
+}
 
 func (o *outcome) finish(err error) {
 	o.err = err
@@ -108,12 +117,12 @@ func (o *outcome) finish(err error) {
 }
 
 // wait returns the error of o, or why nobody waits for it any more.
-func (o *outcome) wait(ctx context.Context, c *conn) error {
+func (o *outcome) wait(c *conn) error {
 	select {
 	case <-o.done:
 		return o.err
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-o.ctx.Done():
+		return o.ctx.Err()
 	case <-c.life.Done():
 		return driver.ErrClosed
 	}
@@ -128,11 +137,11 @@ type acquisition struct {
 // acquireFree grants req when nothing is in its way; otherwise it returns a lease without
 // a token.
 func (c *conn) acquireFree(ctx context.Context, req *driver.Request) (driver.Lease, error) {
-	a := &acquisition{outcome: newOutcome(req)}
+	a := &acquisition{outcome: newOutcome(ctx, req)}
 	if err := c.acquires.add(a); err != nil {
 		return driver.Lease{}, err
 	}
-	if err := a.wait(ctx, c); err != nil {
+	if err := a.wait(c); err != nil {
 		return driver.Lease{}, err
 	}
 	return a.lease, nil
@@ -195,4 +204,4 @@ func pairs(reqs []*driver.Request) (args []any, lists []string) {
 }
 
 // pairKey stands for a name and a holder id.
-func pairKey(name, holder string) string { return holder + "\x00" + strings.Clone(name) }
+func pairKey(name, holder string) string { return holder + "\x00" + name }

@@ -13,6 +13,7 @@ import (
 // named is something to do on one name.
 type named interface {
 	lockName() string
+	givenUp() bool // finishes it when nobody wants it any more
 	finish(err error)
 }
 
@@ -63,7 +64,10 @@ func (b *combiner[T]) add(op T) error {
 func (b *combiner[T]) fly() {
 	for batch := b.take(); batch != nil; batch = b.take() {
 		slices.SortStableFunc(batch, func(x, y T) int { return strings.Compare(x.lockName(), y.lockName()) })
-		b.do(batch)
+		// The release that follows must not be overtaken.
+		if batch = slices.DeleteFunc(batch, T.givenUp); len(batch) > 0 {
+			b.do(batch)
+		}
 	}
 }
 

@@ -7,11 +7,13 @@ import (
 	"github.com/pawl-go/pawl/drivertest"
 )
 
+// Each engine has a server to itself, whose log is shown when something fails. The timeout
+// allows for a machine that is busy with other tests.
 func TestConformance(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
-			url, _ := e.database(t)
-			drivertest.Run(t, harness(url))
+			url, _ := e.alone(t)
+			drivertest.Run(t, harness(url+"?timeout=15s"))
 		})
 	}
 }

@@ -18,11 +18,11 @@ func (c *conn) Release(ctx context.Context, req driver.Request) error {
 		return err
 	}
 	if req.Slots == 0 && req.Mode == driver.Exclusive && !c.busy.has(req.Name) {
-		g := &giving{outcome: newOutcome(&req)}
+		g := &giving{outcome: newOutcome(ctx, &req)}
 		if err := c.releases.add(g); err != nil {
 			return err
 		}
-		if err := g.wait(ctx, c); err != nil || g.given {
+		if err := g.wait(c); err != nil || g.given {
 			return err
 		}
 	}
