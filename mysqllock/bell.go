@@ -135,7 +135,7 @@ func (b *bell) sleep(life context.Context, session *sql.Conn) error {
 	before := watch.waiting()
 	rows, err := session.QueryContext(ctx, b.conn.db.texts["look"]+"; "+statement("sleep"), []byte(b.conn.client), nap.Seconds())
 	if err != nil {
-		return err
+		return awake(err) // rung while it looked: it looks again
 	}
 	defer rows.Close()
 	var s sight
@@ -156,7 +156,8 @@ func (b *bell) sleep(life context.Context, session *sql.Conn) error {
 	return awake(rows.Err())
 }
 
-// awake is nil for the error with which MariaDB ends a sleep that was killed.
+// awake is nil for the error of a statement that a ring has ended, as which MariaDB counts
+// every sleep.
 func awake(err error) error {
 	if number(err) == errInterrupted {
 		return nil

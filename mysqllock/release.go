@@ -47,13 +47,13 @@ func (c *conn) releaseBatch(ctx context.Context, batch []*giving) error {
 		return err
 	}
 	remain := make(map[string]bool)
-	if int(given) < len(batch) {
+	if given > 0 && int(given) < len(batch) {
 		if remain, err = c.remaining(ctx, args, lists); err != nil {
 			return err
 		}
 	}
 	// Who neither was given back nor remains has not held: which of them, each finds out.
-	known := int(given)+len(remain) == len(batch)
+	known := given > 0 && int(given)+len(remain) == len(batch)
 	for _, g := range batch {
 		g.given = known && !remain[pairKey(g.req.Name, g.req.Holder)]
 		g.finish(nil)
