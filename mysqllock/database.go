@@ -199,14 +199,12 @@ const (
 	errTableChanged   = 1412
 	errInterrupted    = 1317
 	errNoSuchTable    = 1146
-	errTooLong        = 1406
 	errNoWait         = 3572 // MySQL; MariaDB answers errLockWait
 	errReadOnly       = 1290
 	errReadOnlyTx     = 1792
 	errMariaReadOnly  = 1836
 	errShuttingDown   = 1053
 	errBinlogFormat   = 1665
-	errWsrepNotReady  = 1047
 	errAccessDenied   = 1045
 	errDatabaseDenied = 1044
 	errTableDenied    = 1142
