@@ -12,8 +12,10 @@ import (
 // bell is how a client that waits is woken by another, on a server that has no
 // notifications. The client keeps one connection asleep (SLEEP), which holds a name of the
 // client's with GET_LOCK. Who grants a lock to that client ends the sleep: KILL QUERY of
-// the connection that holds the name. The sleeper looks in the same round trip in which it
-// goes to sleep, so that no grant falls between the two.
+// the connection that holds the name. The statement that sleeps does so only while as many
+// wait as the sleeper has just seen, so that no grant falls between looking and sleeping. (Two
+// statements sent together would not do: a ring between them leaves the client waiting for
+// the answer to the second, on both engines.)
 //
 // A bell is a hint. Where it is not heard, the watcher's own looks find the grant.
 type bell struct {
@@ -133,27 +135,14 @@ func (b *bell) sleep(life context.Context, session *sql.Conn) error {
 	defer cancel()
 	watch := b.conn.watch
 	before := watch.waiting()
-	rows, err := session.QueryContext(ctx, b.conn.db.texts["look"]+"; "+statement("sleep"), []byte(b.conn.client), nap.Seconds())
-	if err != nil {
+	db, client := b.conn.db, []byte(b.conn.client)
+	var s sight
+	if err := each(ctx, session, db.texts["look"], []any{client}, s.scan); err != nil {
 		return awake(err) // rung while it looked: it looks again
 	}
-	defer rows.Close()
-	var s sight
-	for rows.Next() {
-		if err := s.scan(rows); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return awake(err)
-	}
 	watch.act(before, &s)
-	if rows.NextResultSet() {
-		for rows.Next() { // how it ended is all the same
-			continue
-		}
-	}
-	return awake(rows.Err())
+	ended := func(*sql.Rows) error { return nil } // how is all the same
+	return awake(each(ctx, session, db.texts["sleep"], []any{nap.Seconds(), client, len(s.left)}, ended))
 }
 
 // awake is nil for the error of a statement that a ring has ended, as which MariaDB counts
