@@ -50,9 +50,10 @@ var errInLine = errors.New("in line")
 
 // acquireSettled settles what req comes to: a lease, a place in line (errInLine), or a
 // refusal.
-func (c *conn) acquireSettled(ctx context.Context, req *driver.Request) (lease driver.Lease, err error) {
-	copied := *req // deciding may outlast this call
-	err = c.settle(ctx, req.Name, req.Holder, func(s *state) (err error) {
+func (c *conn) acquireSettled(ctx context.Context, req *driver.Request) (driver.Lease, error) {
+	var lease driver.Lease // not a result: it may be written to after the return
+	copied := *req         // deciding may outlast this call
+	err := c.settle(ctx, req.Name, req.Holder, func(s *state) (err error) {
 		lease, err = s.acquire(&copied, c.client)
 		return err
 	})
@@ -64,8 +65,9 @@ func (c *conn) acquireSettled(ctx context.Context, req *driver.Request) (lease d
 
 // claim takes what was granted to req in line; when nothing was, or not an exclusive
 // lease, it returns a lease without a token.
-func (c *conn) claim(ctx context.Context, req *driver.Request) (lease driver.Lease, err error) {
-	err = c.call(ctx, func(ctx context.Context) error {
+func (c *conn) claim(ctx context.Context, req *driver.Request) (driver.Lease, error) {
+	var lease driver.Lease // as above
+	err := c.call(ctx, func(ctx context.Context) error {
 		sent := time.Now()
 		result, err := c.db.exec(ctx, "claim", []byte(req.Name), []byte(req.Holder))
 		if err != nil {
