@@ -1,0 +1,113 @@
+package sqlsession
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// watched is a connection that is always read from, so that its end is noticed while
+// nobody waits for an answer.
+type watched struct {
+	net.Conn
+	gone chan struct{} // closed when the connection has ended
+
+	mu      sync.Mutex
+	changed sync.Cond // on mu: something below
+	buf     []byte    // read ahead; not empty at the same time as a pump that reads
+	err     error     // why there will be no more
+	late    bool      // the read deadline has passed
+	stopped bool      // no more reading ahead
+}
+
+// Watch returns conn, read ahead of its user, and a channel that is closed when the
+// connection has ended. Deadlines work as before.
+func Watch(conn net.Conn) (net.Conn, <-chan struct{}) {
+	w := &watched{Conn: conn, gone: make(chan struct{})}
+	w.changed.L = &w.mu
+	go w.pump()
+	return w, w.gone
+}
+
+// pump reads until the connection ends.
+func (w *watched) pump() {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := w.Conn.Read(buf)
+		if !w.arrived(buf[:n], err) {
+			return
+		}
+	}
+}
+
+// arrived hands data over, waits until it was taken, and reports whether to go on.
+func (w *watched) arrived(data []byte, err error) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = data
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.late = true
+	case err != nil:
+		w.err = err
+		close(w.gone)
+	}
+	w.changed.Broadcast()
+	for w.err == nil && !w.stopped && (len(w.buf) > 0 || w.late) {
+		w.changed.Wait()
+	}
+	return w.err == nil && !w.stopped
+}
+
+// Read returns what was read ahead, or waits for it.
+func (w *watched) Read(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.buf) == 0 && w.err == nil && !w.late && !w.stopped {
+		w.changed.Wait()
+	}
+	switch {
+	case len(w.buf) > 0:
+		n := copy(p, w.buf)
+		if w.buf = w.buf[n:]; len(w.buf) == 0 {
+			w.changed.Broadcast()
+		}
+		return n, nil
+	case w.err != nil:
+		return 0, w.err
+	case w.stopped:
+		return 0, net.ErrClosed
+	}
+	return 0, os.ErrDeadlineExceeded
+}
+
+// SetReadDeadline lets reading go on that an earlier deadline has ended.
+func (w *watched) SetReadDeadline(t time.Time) error {
+	err := w.Conn.SetReadDeadline(t)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.late = false
+	w.changed.Broadcast()
+	return err
+}
+
+// SetDeadline sets both deadlines.
+func (w *watched) SetDeadline(t time.Time) error {
+	return errors.Join(w.Conn.SetWriteDeadline(t), w.SetReadDeadline(t))
+}
+
+// StopWatching ends the reading ahead of a connection that Watch has returned, and
+// with it its goroutine. The connection stays, and cannot be read any more.
+func StopWatching(conn net.Conn) {
+	w, ok := conn.(*watched)
+	if !ok {
+		return
+	}
+	w.mu.Lock()
+	w.stopped = true
+	w.changed.Broadcast()
+	w.mu.Unlock()
+	_ = w.Conn.SetReadDeadline(time.Unix(1, 0)) // wakes the pump
+}

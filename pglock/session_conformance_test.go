@@ -1,0 +1,48 @@
+package pglock
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/pawl-go/pawl/driver"
+	"github.com/pawl-go/pawl/drivertest"
+	"github.com/pawl-go/pawl/internal/sqlsession/sessiontest"
+	"github.com/pawl-go/pawl/internal/testserver"
+)
+
+// sessionTestServer is the server that tests share that do not kill it.
+func sessionTestServer(tb testing.TB) *testserver.Process {
+	tb.Helper()
+	return testserver.Shared(tb, "postgres-session", func(tb testserver.TB) *testserver.Process { return testserver.Postgres(tb) })
+}
+
+func sessionURL(addr string) string {
+	return testserver.PostgresURL(addr, "postgres") + "&mode=session"
+}
+
+// sessionOpen opens a driver that is closed at the end of the test.
+func sessionOpen(tb testing.TB, rawURL string) driver.Driver {
+	tb.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d, err := openSession(tb.Context(), u)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = d.Close() }) // the test may have closed it
+	return d
+}
+
+func TestSessionConformance(t *testing.T) {
+	url := sessionURL(sessionTestServer(t).Addr)
+	drivertest.Run(t, drivertest.Harness{
+		New: func(testing.TB) drivertest.Backend {
+			return sessiontest.Backend(url, func(tb testing.TB) driver.Driver { return sessionOpen(tb, url) })
+		},
+		Gaps: sessionGaps,
+	})
+}
+
+var sessionGaps = map[string]string{}
