@@ -41,8 +41,6 @@ func TestSessionConformance(t *testing.T) {
 		New: func(testing.TB) drivertest.Backend {
 			return sessiontest.Backend(url, func(tb testing.TB) driver.Driver { return sessionOpen(tb, url) })
 		},
-		Gaps: sessionGaps,
+		Gaps: sessiontest.Gaps,
 	})
 }
-
-var sessionGaps = map[string]string{}

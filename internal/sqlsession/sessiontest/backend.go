@@ -4,6 +4,7 @@ package sessiontest
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -55,10 +56,12 @@ func (m *member) Release(ctx context.Context, req driver.Request) error {
 	m.group.mu.Lock()
 	owner := m.group.owner[req.Holder]
 	m.group.mu.Unlock()
-	if owner == nil {
-		owner = m.full
+	if owner != nil {
+		if err := owner.Release(ctx, req); !errors.Is(err, driver.ErrClosed) {
+			return err
+		}
 	}
-	return owner.Release(ctx, req)
+	return m.full.Release(ctx, req)
 }
 
 func (m *member) List(ctx context.Context, prefix string) (states []driver.State, err error) {
