@@ -84,6 +84,9 @@ func (e *Engine) displace(h *hold) {
 	}
 	h.session = nil
 	delete(s.locks, h.lock.Key)
+	if len(s.locks) == 0 {
+		s.trusted = time.Time{}
+	}
 	e.count(h.lock, -1)
 	s.rest()
 }

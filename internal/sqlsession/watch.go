@@ -16,7 +16,7 @@ type watched struct {
 
 	mu      sync.Mutex
 	changed sync.Cond // on mu: something below
-	buf     []byte    // read ahead; not empty at the same time as a pump that reads
+	buf     []byte    // read ahead
 	err     error     // why there will be no more
 	late    bool      // the read deadline has passed
 	stopped bool      // no more reading ahead
@@ -42,11 +42,15 @@ func (w *watched) pump() {
 	}
 }
 
-// arrived hands data over, waits until it was taken, and reports whether to go on.
+// mostAhead bounds what is read ahead of a user that does not read.
+const mostAhead = 64 << 10
+
+// arrived keeps data for Read, and reports whether to go on. An end that follows data is
+// noticed although nobody reads: a server says why it ends a session.
 func (w *watched) arrived(data []byte, err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.buf = data
+	w.buf = append(w.buf, data...)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.late = true
@@ -55,7 +59,7 @@ func (w *watched) arrived(data []byte, err error) bool {
 		close(w.gone)
 	}
 	w.changed.Broadcast()
-	for w.err == nil && !w.stopped && (len(w.buf) > 0 || w.late) {
+	for w.err == nil && !w.stopped && (len(w.buf) > mostAhead || w.late) {
 		w.changed.Wait()
 	}
 	return w.err == nil && !w.stopped
@@ -71,7 +75,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	switch {
 	case len(w.buf) > 0:
 		n := copy(p, w.buf)
-		if w.buf = w.buf[n:]; len(w.buf) == 0 {
+		if w.buf = w.buf[:copy(w.buf, w.buf[n:])]; len(w.buf) == 0 {
 			w.changed.Broadcast()
 		}
 		return n, nil
