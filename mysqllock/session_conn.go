@@ -46,9 +46,8 @@ type sessionServer struct {
 type sessionConn struct {
 	sql  sqldriver.QueryerContext
 	conn sqldriver.Conn
-	raw  net.Conn // below TLS
-	gone <-chan struct{}
-	id   string // CONNECTION_ID
+	raw  *sqlsession.Watched // below TLS
+	id   string              // CONNECTION_ID
 
 	busy sync.Mutex
 }
@@ -68,8 +67,8 @@ func (s *sessionServer) dial(ctx context.Context, name string) (*sessionConn, er
 	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err == nil {
-			conn, c.gone = sqlsession.Watch(conn)
-			c.raw = conn
+			c.raw = sqlsession.Watch(conn)
+			conn = c.raw
 		}
 		return conn, err
 	}
@@ -124,7 +123,7 @@ func (s *sessionServer) Cancel(ctx context.Context, conn sqlsession.Conn) error 
 	return err
 }
 
-func (c *sessionConn) Gone() <-chan struct{} { return c.gone }
+func (c *sessionConn) Gone() <-chan struct{} { return c.raw.Gone() }
 
 // Close says goodbye unless a statement is under way.
 func (c *sessionConn) Close() {
@@ -133,10 +132,13 @@ func (c *sessionConn) Close() {
 		_ = c.raw.SetDeadline(time.Now().Add(time.Second))
 		_ = c.conn.Close() // the socket is closed in any case
 	}
-	_ = c.raw.Close()
+	c.raw.Hangup()
 }
 
-func (c *sessionConn) Abandon() { sqlsession.StopWatching(c.raw) }
+func (c *sessionConn) Abandon() {
+	c.raw.Abandon()
+	_ = c.conn.Close() // of the client's side alone: it has a goroutine
+}
 
 // query returns the rows of the last statement in text. A NULL is "NULL".
 func (c *sessionConn) query(ctx context.Context, text string) (rows [][]string, err error) {
@@ -240,7 +242,7 @@ const sessionForever = 365 * 24 * 3600
 // Wait waits in the server's line. The statement has a comment in it for Inspect.
 func (c *sessionConn) Wait(w *sqlsession.Waiting) (uint64, error) {
 	encode := base64.RawURLEncoding.EncodeToString
-	text := fmt.Sprintf("SET SESSION wait_timeout = %d; %s%s.%s.%s */ %s", w.Window/time.Second, sessionComment(w.Key),
+	text := fmt.Sprintf("SET SESSION wait_timeout = %d; %s%d.%s.%s.%s */ %s", w.Window/time.Second, sessionComment(w.Key), time.Now().UnixMicro(),
 		encode([]byte(w.Holder)), encode([]byte(w.Owner)), encode([]byte(w.Note)), sessionGetLock(w.Key, sessionForever))
 	c.busy.Lock()
 	defer c.busy.Unlock()

@@ -105,18 +105,22 @@ func (u *sessionUser) holder() driver.Holder {
 }
 
 func (u *sessionUser) waiter() driver.Waiter {
-	w := driver.Waiter{Since: time.Now().Add(-u.waits)}
+	w := driver.Waiter{}
 	text, ours := strings.CutPrefix(u.query, "SELECT /* pawl waits ")
 	_, text, _ = strings.Cut(text, " ") // the key
 	text, _, _ = strings.Cut(text, " ") // cut off by the server when it is long
 	fields := strings.Split(text, ".")
-	if !ours || len(fields) != 3 {
+	if !ours || len(fields) != 4 {
 		h := u.holder()
-		w.Holder, w.Owner, w.Note = h.Holder, h.Owner, h.Note
+		w.Holder, w.Owner, w.Note, w.Since = h.Holder, h.Owner, h.Note, time.Now().Add(-u.waits)
 		return w
 	}
+	// The waiter's own clock: the server's time would be another with each look.
+	if micros, err := strconv.ParseInt(fields[0], 10, 64); err == nil {
+		w.Since = time.UnixMicro(micros)
+	}
 	for i, to := range []*string{&w.Holder, &w.Owner, &w.Note} {
-		decoded, _ := base64.RawURLEncoding.DecodeString(fields[i]) // as far as it goes
+		decoded, _ := base64.RawURLEncoding.DecodeString(fields[i+1]) // as far as it goes
 		*to = string(decoded)
 	}
 	return w

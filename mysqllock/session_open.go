@@ -121,7 +121,7 @@ func (a *sessionAux) query(ctx context.Context, s *sessionServer, text string) (
 	if a.closed {
 		return nil, driver.ErrClosed
 	}
-	if a.conn != nil && a.conn.hasGone() {
+	if a.conn != nil && a.conn.raw.HasGone() {
 		a.drop()
 	}
 	if a.conn == nil {
@@ -150,13 +150,4 @@ func (a *sessionAux) close() {
 		a.drop()
 	}
 	a.closed = true
-}
-
-func (c *sessionConn) hasGone() bool {
-	select {
-	case <-c.gone:
-		return true
-	default:
-		return false
-	}
 }

@@ -56,8 +56,7 @@ type sessionServer struct {
 // sessionConn is one session.
 type sessionConn struct {
 	pg        *pgconn.PgConn
-	raw       net.Conn // below TLS
-	gone      <-chan struct{}
+	raw       *sqlsession.Watched // below TLS
 	pid       string
 	sql       map[string]string
 	connected bool
@@ -73,8 +72,8 @@ func (s *sessionServer) dial(ctx context.Context, name string) (*sessionConn, er
 	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err == nil && !c.connected { // and not to cancel
-			conn, c.gone = sqlsession.Watch(conn)
-			c.raw = conn
+			c.raw = sqlsession.Watch(conn)
+			conn = c.raw
 		}
 		return conn, err
 	}
@@ -140,7 +139,7 @@ func (s *sessionServer) Cancel(ctx context.Context, conn sqlsession.Conn) error 
 	return conn.(*sessionConn).pg.CancelRequest(ctx)
 }
 
-func (c *sessionConn) Gone() <-chan struct{} { return c.gone }
+func (c *sessionConn) Gone() <-chan struct{} { return c.raw.Gone() }
 
 // Close says goodbye unless a statement is under way.
 func (c *sessionConn) Close() {
@@ -150,10 +149,10 @@ func (c *sessionConn) Close() {
 		defer cancel()
 		_ = c.pg.Close(ctx) // the socket is closed in any case
 	}
-	_ = c.raw.Close()
+	c.raw.Hangup()
 }
 
-func (c *sessionConn) Abandon() { sqlsession.StopWatching(c.raw) }
+func (c *sessionConn) Abandon() { c.raw.Abandon() }
 
 // Do runs one of the three prepared statements.
 func (c *sessionConn) Do(b *sqlsession.Batch, timeout time.Duration) error {

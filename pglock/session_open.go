@@ -177,7 +177,7 @@ func (a *sessionAux) use(ctx context.Context, s *sessionServer, do func(*pgconn.
 	if a.closed {
 		return driver.ErrClosed
 	}
-	if a.conn != nil && a.conn.pg.IsClosed() || a.conn != nil && a.conn.hasGone() {
+	if a.conn != nil && a.conn.pg.IsClosed() || a.conn != nil && a.conn.raw.HasGone() {
 		a.drop()
 	}
 	if a.conn == nil {
@@ -206,13 +206,4 @@ func (a *sessionAux) close() {
 		a.drop()
 	}
 	a.closed = true
-}
-
-func (c *sessionConn) hasGone() bool {
-	select {
-	case <-c.gone:
-		return true
-	default:
-		return false
-	}
 }

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// watched is a connection that is always read from, so that its end is noticed while
-// nobody waits for an answer.
-type watched struct {
+// Watched is a connection that is always read from, so that its end is noticed while
+// nobody waits for an answer. Deadlines work as without it.
+type Watched struct {
 	net.Conn
 	gone chan struct{} // closed when the connection has ended
 
@@ -22,17 +22,29 @@ type watched struct {
 	stopped bool      // no more reading ahead
 }
 
-// Watch returns conn, read ahead of its user, and a channel that is closed when the
-// connection has ended. Deadlines work as before.
-func Watch(conn net.Conn) (net.Conn, <-chan struct{}) {
-	w := &watched{Conn: conn, gone: make(chan struct{})}
+// Watch returns conn, read ahead of its user.
+func Watch(conn net.Conn) *Watched {
+	w := &Watched{Conn: conn, gone: make(chan struct{})}
 	w.changed.L = &w.mu
 	go w.pump()
-	return w, w.gone
+	return w
+}
+
+// Gone is closed when the connection has ended.
+func (w *Watched) Gone() <-chan struct{} { return w.gone }
+
+// HasGone reports whether Gone is closed.
+func (w *Watched) HasGone() bool {
+	select {
+	case <-w.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // pump reads until the connection ends.
-func (w *watched) pump() {
+func (w *Watched) pump() {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := w.Conn.Read(buf)
@@ -47,7 +59,7 @@ const mostAhead = 64 << 10
 
 // arrived keeps data for Read, and reports whether to go on. An end that follows data is
 // noticed although nobody reads: a server says why it ends a session.
-func (w *watched) arrived(data []byte, err error) bool {
+func (w *Watched) arrived(data []byte, err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.buf = append(w.buf, data...)
@@ -66,7 +78,7 @@ func (w *watched) arrived(data []byte, err error) bool {
 }
 
 // Read returns what was read ahead, or waits for it.
-func (w *watched) Read(p []byte) (int, error) {
+func (w *Watched) Read(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.buf) == 0 && w.err == nil && !w.late && !w.stopped {
@@ -88,7 +100,7 @@ func (w *watched) Read(p []byte) (int, error) {
 }
 
 // SetReadDeadline lets reading go on that an earlier deadline has ended.
-func (w *watched) SetReadDeadline(t time.Time) error {
+func (w *Watched) SetReadDeadline(t time.Time) error {
 	err := w.Conn.SetReadDeadline(t)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -98,20 +110,42 @@ func (w *watched) SetReadDeadline(t time.Time) error {
 }
 
 // SetDeadline sets both deadlines.
-func (w *watched) SetDeadline(t time.Time) error {
+func (w *Watched) SetDeadline(t time.Time) error {
 	return errors.Join(w.Conn.SetWriteDeadline(t), w.SetReadDeadline(t))
 }
 
-// StopWatching ends the reading ahead of a connection that Watch has returned, and
-// with it its goroutine. The connection stays, and cannot be read any more.
-func StopWatching(conn net.Conn) {
-	w, ok := conn.(*watched)
-	if !ok {
-		return
-	}
+// Abandon ends the reading ahead, and with it the goroutine. The connection stays until
+// Hangup; to its user it looks as if it worked no more, so that the user's goodbye does
+// not reach the server.
+func (w *Watched) Abandon() {
 	w.mu.Lock()
 	w.stopped = true
 	w.changed.Broadcast()
 	w.mu.Unlock()
 	_ = w.Conn.SetReadDeadline(time.Unix(1, 0)) // wakes the pump
+}
+
+// Write is net.Conn's.
+func (w *Watched) Write(p []byte) (int, error) {
+	if w.abandoned() {
+		return 0, net.ErrClosed
+	}
+	return w.Conn.Write(p)
+}
+
+// Close is net.Conn's.
+func (w *Watched) Close() error {
+	if w.abandoned() {
+		return nil
+	}
+	return w.Conn.Close()
+}
+
+// Hangup closes the connection, abandoned or not.
+func (w *Watched) Hangup() { _ = w.Conn.Close() }
+
+func (w *Watched) abandoned() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stopped
 }
