@@ -32,7 +32,7 @@ func sessionStatements(sequence string) map[string]string {
 		"'{sequence}'", "'"+quoted+"'::regclass", "{sequence_name}", quoted, "{sequence_name_text}", quoted,
 		"{guard}", strconv.FormatInt(int64(guard.Sum64()), 10))
 	statements := make(map[string]string)
-	for _, name := range []string{"batch", "try", "unlock", "setup", "raise", "examine", "inspect"} {
+	for _, name := range []string{"batch", "try", "unlock", "setup", "raise", "examine", "inspect", "doctor"} {
 		text, err := sessionFiles.ReadFile("session_sql/" + name + ".sql")
 		if err != nil {
 			panic(err) // is embedded
