@@ -111,7 +111,7 @@ func (w *Watched) SetReadDeadline(t time.Time) error {
 
 // SetDeadline sets both deadlines.
 func (w *Watched) SetDeadline(t time.Time) error {
-	return errors.Join(w.Conn.SetWriteDeadline(t), w.SetReadDeadline(t))
+	return errors.Join(w.SetWriteDeadline(t), w.SetReadDeadline(t))
 }
 
 // Abandon ends the reading ahead, and with it the goroutine. The connection stays until
