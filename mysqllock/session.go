@@ -30,8 +30,6 @@ type SessionOptions struct {
 }
 
 const (
-	sessionTimeout = 3 * time.Second
-	sessionWaiters = 16
 	// sessionWindow is how long the server waits for a waiter that it has granted the lock
 	// to: the least that wait_timeout can say.
 	sessionWindow = time.Second
@@ -68,7 +66,7 @@ const (
 func NewSession(ctx context.Context, dsn string, opts *SessionOptions) (driver.Driver, error) {
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("mysqllock: %w", sessionInvalid("%v", err))
+		return nil, fmt.Errorf("mysqllock: %w", sqlsession.Invalid("%v", err))
 	}
 	d, err := sessionNew(ctx, config, opts)
 	if err != nil {
@@ -82,17 +80,8 @@ func sessionNew(ctx context.Context, config *mysql.Config, opts *SessionOptions)
 	if opts != nil {
 		o = *opts
 	}
-	if o.Timeout == 0 {
-		o.Timeout = sessionTimeout
-	}
-	if o.Waiters == 0 {
-		o.Waiters = sessionWaiters
-	}
-	switch {
-	case o.Timeout < 0:
-		return nil, sessionInvalid("timeout %v: want more than 0", o.Timeout)
-	case o.Waiters < 0:
-		return nil, sessionInvalid("waiters %d: want more than 0", o.Waiters)
+	if err := sqlsession.Limits(&o.Timeout, &o.Waiters); err != nil {
+		return nil, err
 	}
 	server := &sessionServer{config: config, prefix: o.Prefix, timeout: o.Timeout}
 	if err := server.prepare(ctx); err != nil {
@@ -161,11 +150,6 @@ func (s *sessionServer) Timeout(ttl time.Duration) time.Duration {
 	return (ttl + time.Second - 1).Truncate(time.Second)
 }
 
-// sessionInvalid is the error for something that the caller has to change.
-func sessionInvalid(format string, args ...any) error {
-	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), driver.ErrInvalidOption)
-}
-
 // sessionExplain says what went wrong with the server.
 func sessionExplain(err error) error {
 	var refused *mysql.MySQLError
@@ -175,7 +159,7 @@ func sessionExplain(err error) error {
 	case errors.As(err, &refused):
 		switch refused.Number {
 		case 1044, 1045, 1049, 1142, 1227, 1095, 1698: // user, password, database, rights
-			return sessionInvalid("%s", refused.Message)
+			return sqlsession.Invalid("%s", refused.Message)
 		}
 		return fmt.Errorf("%w: %s", driver.ErrUnavailable, refused.Message)
 	}

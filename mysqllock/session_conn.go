@@ -4,7 +4,6 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"embed"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -74,7 +73,7 @@ func (s *sessionServer) dial(ctx context.Context, name string) (*sessionConn, er
 	}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return nil, sessionInvalid("%v", err)
+		return nil, sqlsession.Invalid("%v", err)
 	}
 	if c.conn, err = connector.Connect(ctx); err != nil {
 		return nil, err
@@ -90,7 +89,7 @@ func sessionAttribute(name string) string {
 			return ' '
 		}
 		return r
-	}, strings.TrimSpace("pawl "+strings.ToValidUTF8(name, "")))
+	}, sqlsession.ProgramName(name))
 }
 
 // Connect makes a session for owner. Nothing but us ends its waits, and its clock knows
@@ -241,9 +240,7 @@ const sessionForever = 365 * 24 * 3600
 
 // Wait waits in the server's line. The statement has a comment in it for Inspect.
 func (c *sessionConn) Wait(w *sqlsession.Waiting) (uint64, error) {
-	encode := base64.RawURLEncoding.EncodeToString
-	text := fmt.Sprintf("SET SESSION wait_timeout = %d; %s%d.%s.%s.%s */ %s", w.Window/time.Second, sessionComment(w.Key), time.Now().UnixMicro(),
-		encode([]byte(w.Holder)), encode([]byte(w.Owner)), encode([]byte(w.Note)), sessionGetLock(w.Key, sessionForever))
+	text := fmt.Sprintf("SET SESSION wait_timeout = %d; %s %s", w.Window/time.Second, sqlsession.Comment(w), sessionGetLock(w.Key, sessionForever))
 	c.busy.Lock()
 	defer c.busy.Unlock()
 	rows, err := c.query(context.Background(), text)
@@ -257,9 +254,6 @@ func (c *sessionConn) Wait(w *sqlsession.Waiting) (uint64, error) {
 	}
 	return sessionToken(rows[0][0])
 }
-
-// sessionComment begins the statement of those who wait for key.
-func sessionComment(key string) string { return "SELECT /* pawl waits " + key + " " }
 
 // failure tells what an error says of the session.
 func (c *sessionConn) failure(err error) error {

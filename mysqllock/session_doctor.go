@@ -2,12 +2,12 @@ package mysqllock
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pawl-go/pawl/driver"
+	"github.com/pawl-go/pawl/internal/sqlsession"
 )
 
 // Check looks at the version, at clusters whose nodes do not share GET_LOCK, whether the
@@ -35,7 +35,7 @@ func (d *sessionDriver) Check(ctx context.Context) ([]driver.Finding, error) {
 		{What: "version", Text: facts["version"] + ", " + facts["version_comment"]},
 		sessionCluster(facts), sessionReplica(facts),
 		{What: "connections", Text: facts["max_connections"] + " at most"},
-		sessionClock(time.UnixMicro(micros).Sub(sent.Add(trip/2)), trip),
+		sqlsession.Clock(time.UnixMicro(micros), sent, trip, "tokens may fall when the clock is set back"),
 	}, nil
 }
 
@@ -57,16 +57,4 @@ func sessionReplica(facts map[string]string) driver.Finding {
 			Text: "read_only: GET_LOCK works here, and is not seen by clients of the primary"}
 	}
 	return driver.Finding{What: "role", Text: "writable"}
-}
-
-// sessionClock judges how far the server's clock is from this machine's: tokens are
-// made of it.
-func sessionClock(distance, trip time.Duration) driver.Finding {
-	distance = distance.Round(time.Millisecond)
-	finding := driver.Finding{What: "clock", Text: fmt.Sprintf("%v from this machine's, give or take %v", distance, trip.Round(time.Microsecond))}
-	if distance.Abs() > time.Second+trip {
-		finding.Level = driver.Warning
-		finding.Text += ": synchronise them, or tokens may fall when the clock is set back"
-	}
-	return finding
 }

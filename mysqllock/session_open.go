@@ -3,18 +3,16 @@ package mysqllock
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/pawl-go/pawl/driver"
+	"github.com/pawl-go/pawl/internal/sqlsession"
 )
 
 // sessionParams are the parameters of a URL.
@@ -23,43 +21,24 @@ var sessionParams = []string{"mode", "prefix", "timeout", "tls", "waiters"}
 // openSession opens a URL with mode=session: see NewSession. tls is what
 // go-sql-driver/mysql takes: true, skip-verify or preferred.
 func openSession(ctx context.Context, u *url.URL) (driver.Driver, error) {
-	params, err := url.ParseQuery(u.RawQuery)
+	params, err := sqlsession.ParseParams(u, sessionParams, nil)
 	if err != nil {
-		return nil, sessionInvalid("parameters: %v", err)
-	}
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		switch {
-		case !slices.Contains(sessionParams, name):
-			return nil, sessionInvalid("unknown parameter %q, want one of %s", name, strings.Join(sessionParams, ", "))
-		case len(params[name]) > 1:
-			return nil, sessionInvalid("parameter %s is given %d times", name, len(params[name]))
-		}
-	}
-	o := &SessionOptions{Prefix: params.Get("prefix")}
-	if text := params.Get("timeout"); text != "" {
-		if o.Timeout, err = time.ParseDuration(text); err != nil || o.Timeout <= 0 {
-			return nil, sessionInvalid("timeout %q: want a duration such as 3s", text)
-		}
-	}
-	if text := params.Get("waiters"); text != "" {
-		if o.Waiters, err = strconv.Atoi(text); err != nil || o.Waiters <= 0 {
-			return nil, sessionInvalid("waiters %q: want a number from 1", text)
-		}
+		return nil, err
 	}
 	config, err := sessionConfig(u, params.Get("tls"))
 	if err != nil {
 		return nil, err
 	}
-	return sessionNew(ctx, config, o)
+	return sessionNew(ctx, config, &SessionOptions{Prefix: params.Get("prefix"), Timeout: params.Timeout, Waiters: params.Waiters})
 }
 
 // sessionConfig reads what a URL says of the server.
 func sessionConfig(u *url.URL, secure string) (*mysql.Config, error) {
 	if !slices.Contains([]string{"", "true", "false", "skip-verify", "preferred"}, secure) {
-		return nil, sessionInvalid("tls %q: want true, false, skip-verify or preferred", secure)
+		return nil, sqlsession.Invalid("tls %q: want true, false, skip-verify or preferred", secure)
 	}
 	if u.Opaque != "" || u.Hostname() == "" {
-		return nil, sessionInvalid("want mysql://USER:PASSWORD@HOST:PORT/DATABASE")
+		return nil, sqlsession.Invalid("want mysql://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	config := mysql.NewConfig()
 	config.User = u.User.Username()
@@ -85,11 +64,11 @@ func (s *sessionServer) prepare(ctx context.Context) error {
 	version, clock := rows[0][0], rows[0][2]
 	s.mariaDB = strings.Contains(version, "MariaDB")
 	if clock != "1" {
-		return sessionInvalid("the server runs with sysdate-is-now: tokens need the time of the grant, not that of the statement; start it without, or use mode=table")
+		return sqlsession.Invalid("the server runs with sysdate-is-now: tokens need the time of the grant, not that of the statement; start it without, or use mode=table")
 	}
 	var major, minor int
 	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n == 2 && !s.mariaDB && (major < 5 || major == 5 && minor < 7) {
-		return sessionInvalid("MySQL %s: session mode wants 5.7 or later, where a session can have several locks; mode=table works", version)
+		return sqlsession.Invalid("MySQL %s: session mode wants 5.7 or later, where a session can have several locks; mode=table works", version)
 	}
 	return nil
 }

@@ -35,8 +35,6 @@ type SessionOptions struct {
 const (
 	sessionPrefix   = "pawl:"
 	sessionSequence = "pawl_session_token"
-	sessionTimeout  = 3 * time.Second
-	sessionWaiters  = 16
 	// sessionWindow is how long PostgreSQL waits for a waiter that it has granted the lock
 	// to: longer than a pause of a busy process, and short for those behind it.
 	sessionWindow = 500 * time.Millisecond
@@ -93,23 +91,15 @@ func sessionSettings(dsn string, opts *SessionOptions) (*sessionServer, *Session
 	if o.Sequence == "" {
 		o.Sequence = sessionSequence
 	}
-	if o.Timeout == 0 {
-		o.Timeout = sessionTimeout
+	if !sessionIdentifier.MatchString(o.Sequence) {
+		return nil, nil, sqlsession.Invalid("sequence %q: want letters, digits and _, or schema.sequence", o.Sequence)
 	}
-	if o.Waiters == 0 {
-		o.Waiters = sessionWaiters
-	}
-	switch {
-	case !sessionIdentifier.MatchString(o.Sequence):
-		return nil, nil, sessionInvalid("sequence %q: want letters, digits and _, or schema.sequence", o.Sequence)
-	case o.Timeout < 0:
-		return nil, nil, sessionInvalid("timeout %v: want more than 0", o.Timeout)
-	case o.Waiters < 0:
-		return nil, nil, sessionInvalid("waiters %d: want more than 0", o.Waiters)
+	if err := sqlsession.Limits(&o.Timeout, &o.Waiters); err != nil {
+		return nil, nil, err
 	}
 	config, err := pgconn.ParseConfig(dsn)
 	if err != nil {
-		return nil, nil, sessionInvalid("%v", err)
+		return nil, nil, sqlsession.Invalid("%v", err)
 	}
 	return &sessionServer{config: config, prefix: o.Prefix, sql: sessionStatements(o.Sequence), timeout: o.Timeout}, &o, nil
 }
@@ -156,11 +146,6 @@ func (s *sessionServer) Timeout(ttl time.Duration) time.Duration {
 	return (ttl + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
-// sessionInvalid is the error for something that the caller has to change.
-func sessionInvalid(format string, args ...any) error {
-	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), driver.ErrInvalidOption)
-}
-
 // sessionExplain says what went wrong with the server.
 func sessionExplain(err error) error {
 	var refused *pgconn.PgError
@@ -170,7 +155,7 @@ func sessionExplain(err error) error {
 	case errors.As(err, &refused):
 		switch refused.Code {
 		case "28P01", "28000", "3D000", "42501", "42P01", "42704", "3F000", "25006": // password, user, database, rights, names, read-only
-			return sessionInvalid("%s", refused.Message)
+			return sqlsession.Invalid("%s", refused.Message)
 		}
 		return fmt.Errorf("%w: %s", driver.ErrUnavailable, refused.Message)
 	}

@@ -1,7 +1,6 @@
 package pglock
 
 import (
-	"net/url"
 	"testing"
 
 	"github.com/pawl-go/pawl/driver"
@@ -21,19 +20,7 @@ func sessionURL(addr string) string {
 }
 
 // sessionOpen opens a driver that is closed at the end of the test.
-func sessionOpen(tb testing.TB, rawURL string) driver.Driver {
-	tb.Helper()
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	d, err := openSession(tb.Context(), u)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = d.Close() }) // the test may have closed it
-	return d
-}
+var sessionOpen = sessiontest.Opener(openSession)
 
 func TestSessionConformance(t *testing.T) {
 	url := sessionURL(sessionTestServer(t).Addr)

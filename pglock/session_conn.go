@@ -3,7 +3,6 @@ package pglock
 import (
 	"context"
 	"embed"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -88,7 +87,7 @@ func (s *sessionServer) dial(ctx context.Context, name string) (*sessionConn, er
 
 // Connect makes a session whose server process is called by its owner.
 func (s *sessionServer) Connect(ctx context.Context, owner string) (sqlsession.Conn, error) {
-	c, err := s.dial(ctx, sessionName(owner))
+	c, err := s.dial(ctx, sqlsession.ProgramName(owner))
 	if err == nil {
 		if err = s.setUp(ctx, c); err != nil {
 			c.Close()
@@ -101,11 +100,6 @@ func (s *sessionServer) Connect(ctx context.Context, owner string) (sqlsession.C
 		return nil, sessionExplain(err)
 	}
 	return c, nil
-}
-
-// sessionName is the application_name of sessions for owner.
-func sessionName(owner string) string {
-	return strings.TrimSpace("pawl " + strings.ToValidUTF8(owner, ""))
 }
 
 // setUp prepares a session, and raises the tokens.
@@ -259,8 +253,8 @@ func (c *sessionConn) Wait(w *sqlsession.Waiting) (uint64, error) {
 		function = "pg_advisory_lock_shared"
 	}
 	// A void is not null, and the token is read after it has come.
-	text := fmt.Sprintf("%s SELECT set_config('idle_session_timeout', '%d', false); SELECT CASE WHEN %s(%s) IS NULL THEN 0 ELSE nextval(%s) END",
-		sessionComment(w), w.Window.Milliseconds(), function, w.Key, c.sql["sequence"])
+	text := fmt.Sprintf("%s set_config('idle_session_timeout', '%d', false); SELECT CASE WHEN %s(%s) IS NULL THEN 0 ELSE nextval(%s) END",
+		sqlsession.Comment(w), w.Window.Milliseconds(), function, w.Key, c.sql["sequence"])
 	results, err := c.pg.Exec(context.Background(), text).ReadAll()
 	if err != nil {
 		return 0, c.failure(err)
@@ -269,12 +263,6 @@ func (c *sessionConn) Wait(w *sqlsession.Waiting) (uint64, error) {
 		return 0, errors.New("unexpected answer")
 	}
 	return strconv.ParseUint(string(results[1].Rows[0][0]), 10, 55)
-}
-
-// sessionComment tells those who inspect who waits; base64 has no end of a comment in it.
-func sessionComment(w *sqlsession.Waiting) string {
-	encode := base64.RawURLEncoding.EncodeToString
-	return fmt.Sprintf("/* pawl waits %s.%s.%s */", encode([]byte(w.Holder)), encode([]byte(w.Owner)), encode([]byte(w.Note)))
 }
 
 // failure tells what an error says of the session.

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pawl-go/pawl/driver"
+	"github.com/pawl-go/pawl/internal/sqlsession"
 )
 
 // Check looks at the version, the room for locks and connections, poolers and proxies on
@@ -36,7 +37,7 @@ func (d *sessionDriver) Check(ctx context.Context) ([]driver.Finding, error) {
 	micros, _ := strconv.ParseInt(facts["clock"], 10, 64)
 	return []driver.Finding{
 		{What: "version", Text: "PostgreSQL " + facts["version"]}, sessionPooler(facts), sessionRoom(facts), sessionReplicas(facts),
-		sessionSignal(facts), sessionClock(time.UnixMicro(micros).Sub(sent.Add(trip/2)), trip),
+		sessionSignal(facts), sqlsession.Clock(time.UnixMicro(micros), sent, trip, "tokens may fall when locks move to another server"),
 	}, nil
 }
 
@@ -68,15 +69,4 @@ func sessionSignal(facts map[string]string) driver.Finding {
 		return driver.Finding{What: "force", Text: "this user may end other users' sessions"}
 	}
 	return driver.Finding{What: "force", Text: "this user may end its own sessions only; pg_signal_backend lets it end all"}
-}
-
-// sessionClock judges how far the server's clock is from this machine's.
-func sessionClock(distance, trip time.Duration) driver.Finding {
-	distance = distance.Round(time.Millisecond)
-	finding := driver.Finding{What: "clock", Text: fmt.Sprintf("%v from this machine's, give or take %v", distance, trip.Round(time.Microsecond))}
-	if distance.Abs() > time.Second+trip {
-		finding.Level = driver.Warning
-		finding.Text += ": synchronise them, or tokens may fall when locks move to another server"
-	}
-	return finding
 }

@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pawl-go/pawl/driver"
+	"github.com/pawl-go/pawl/internal/sqlsession"
 )
 
 // sessionParams are the parameters that are the driver's. The others go to libpq's.
@@ -28,29 +26,11 @@ var sessionLibpq = []string{
 
 // openSession opens a URL with mode=session: see NewSession.
 func openSession(ctx context.Context, u *url.URL) (driver.Driver, error) {
-	params, err := url.ParseQuery(u.RawQuery)
+	params, err := sqlsession.ParseParams(u, sessionParams, sessionLibpq)
 	if err != nil {
-		return nil, sessionInvalid("parameters: %v", err)
+		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		switch {
-		case !slices.Contains(sessionParams, name) && !slices.Contains(sessionLibpq, name):
-			return nil, sessionInvalid("unknown parameter %q, want one of %s, or of libpq's %s", name, strings.Join(sessionParams, ", "), strings.Join(sessionLibpq, ", "))
-		case len(params[name]) > 1:
-			return nil, sessionInvalid("parameter %s is given %d times", name, len(params[name]))
-		}
-	}
-	o := &SessionOptions{Prefix: params.Get("prefix"), Sequence: params.Get("sequence")}
-	if text := params.Get("timeout"); text != "" {
-		if o.Timeout, err = time.ParseDuration(text); err != nil || o.Timeout <= 0 {
-			return nil, sessionInvalid("timeout %q: want a duration such as 3s", text)
-		}
-	}
-	if text := params.Get("waiters"); text != "" {
-		if o.Waiters, err = strconv.Atoi(text); err != nil || o.Waiters <= 0 {
-			return nil, sessionInvalid("waiters %q: want a number from 1", text)
-		}
-	}
+	o := &SessionOptions{Prefix: params.Get("prefix"), Sequence: params.Get("sequence"), Timeout: params.Timeout, Waiters: params.Waiters}
 	for _, name := range sessionParams {
 		params.Del(name)
 	}
@@ -97,11 +77,11 @@ func sessionJudge(version, replica, kind string) error {
 	number, err := strconv.Atoi(version)
 	switch {
 	case err != nil || number < 140000:
-		return sessionInvalid("PostgreSQL %d: session mode wants 14 or later, which end a session that is silent for too long; mode=table works", number/10000)
+		return sqlsession.Invalid("PostgreSQL %d: session mode wants 14 or later, which end a session that is silent for too long; mode=table works", number/10000)
 	case replica == "1":
-		return sessionInvalid("this is a read-only standby: want the primary, as with target_session_attrs=read-write")
+		return sqlsession.Invalid("this is a read-only standby: want the primary, as with target_session_attrs=read-write")
 	case kind != "" && kind != "S":
-		return sessionInvalid("the sequence is taken by something that is no sequence: choose another name with sequence=NAME")
+		return sqlsession.Invalid("the sequence is taken by something that is no sequence: choose another name with sequence=NAME")
 	}
 	return nil
 }
@@ -120,7 +100,7 @@ func (s *sessionServer) createSequence(ctx context.Context, pg *pgconn.PgConn, e
 	}
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == "42501" {
-		return sessionInvalid("%s: let its owner run %q and GRANT USAGE, SELECT, UPDATE on it", refused.Message, s.sql["create"])
+		return sqlsession.Invalid("%s: let its owner run %q and GRANT USAGE, SELECT, UPDATE on it", refused.Message, s.sql["create"])
 	}
 	return err
 }
@@ -156,7 +136,7 @@ func (s *sessionServer) probePooler(ctx context.Context, first *pgconn.PgConn) e
 			seen[step.client] = pid
 		}
 		if seen[step.client] != pid || seen[0] == seen[1] {
-			return sessionInvalid("a pooler in transaction or statement mode is before the server, and would lose session locks: connect to the server, or set pool_mode = session, or use mode=table")
+			return sqlsession.Invalid("a pooler in transaction or statement mode is before the server, and would lose session locks: connect to the server, or set pool_mode = session, or use mode=table")
 		}
 	}
 	return nil

@@ -1,7 +1,7 @@
 -- Who holds the lock {key} and who waits for it, the longest first. What a session was
 -- called when it connected, and what it executes, is hidden from users without rights.
 SELECT t.PROCESSLIST_ID, m.LOCK_STATUS = 'GRANTED', IFNULL(t.PROCESSLIST_USER, ''), IFNULL(t.PROCESSLIST_HOST, ''),
-    IFNULL(e.SQL_TEXT, ''), IFNULL(e.TIMER_WAIT DIV 1000000, 0), IFNULL(a.ATTR_VALUE, '')
+    IFNULL(e.SQL_TEXT, ''), IFNULL(a.ATTR_VALUE, '')
 FROM performance_schema.metadata_locks AS m
 JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID
 LEFT JOIN performance_schema.events_statements_current AS e ON e.THREAD_ID = t.THREAD_ID

@@ -5,6 +5,7 @@ package sessiontest
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -80,4 +81,18 @@ func (m *member) List(ctx context.Context, prefix string) (states []driver.State
 		}
 	}
 	return states, nil
+}
+
+// Opener returns a function that opens a driver with open, and closes it at the end of the
+// test.
+func Opener(open func(ctx context.Context, u *url.URL) (driver.Driver, error)) func(tb testing.TB, rawURL string) driver.Driver {
+	return func(tb testing.TB, rawURL string) driver.Driver {
+		tb.Helper()
+		u, err := url.Parse(rawURL)
+		must(tb, err)
+		d, err := open(tb.Context(), u)
+		must(tb, err)
+		tb.Cleanup(func() { _ = d.Close() }) // the test may have closed it
+		return d
+	}
 }
