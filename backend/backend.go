@@ -23,6 +23,8 @@ var schemes = map[string]opener{
 	"sqlite": openSQLite,
 	"redis":  openRedis, "redis+sentinel": openRedis, "redis+cluster": openRedis, "redis+quorum": openRedis,
 	"rediss": openRedis, "rediss+sentinel": openRedis, "rediss+cluster": openRedis, "rediss+quorum": openRedis,
+	"postgres": openPostgres, "postgresql": openPostgres,
+	"mysql":     openMySQL,
 	"zookeeper": openZooKeeper,
 	"etcd":      openEtcd,
 }
@@ -40,6 +42,10 @@ func Schemes() []string { return slices.Sorted(maps.Keys(schemes)) }
 //	redis://HOST:PORT/DB, rediss://, redis+sentinel://HOSTS/MASTER/DB, redis+cluster://HOSTS,
 //	redis+quorum://HOSTS
 //	                    Redis; parameters and passwords are those of redislock.Open
+//	postgres://USER:PASSWORD@HOST:PORT/DATABASE
+//	                    PostgreSQL; as in pglock.Open
+//	mysql://USER:PASSWORD@HOST:PORT/DATABASE
+//	                    MySQL and MariaDB; as in mysqllock.Open
 //	zookeeper://HOSTS/CHROOT
 //	                    ZooKeeper; as in zklock.Open
 //	etcd://HOSTS/PREFIX etcd; as in etcdlock.Open

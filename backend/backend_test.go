@@ -18,9 +18,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestRefusedURLs(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ url, want string }{
-		{"", `unknown scheme "", want one of mem, `},
+		{"", `unknown scheme "", want one of etcd, mem, `},
 		{"locks.db", "unknown scheme"},
-		{"redsi://localhost", `unknown scheme "redsi", want one of mem, `},
+		{"redsi://localhost", `unknown scheme "redsi", want one of etcd, mem, `},
 		{"mem://a/b", "want mem:// or mem://NAME"},
 		{"mem://?ttl=3s", `unknown parameter "ttl", want none`},
 		{"sqlite:locks.db", "want sqlite:///absolute/path or sqlite://./relative/path"},
