@@ -39,6 +39,7 @@ func newRootCommand() *cobra.Command {
 		newInspectCommand(),
 		newBreakCommand(),
 		newDoctorCommand(),
+		newExplainCommand(),
 		newLabCommand(),
 		newDedupeCommand(),
 		newVersionCommand(),
