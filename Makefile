@@ -35,6 +35,10 @@ bench: servers ## measure what docs/benchmarks.md reports
 	go test -run '^$$' -bench . -benchmem . ./memlock ./sqlitelock ./cmd/pawl
 	cd bench && go run . -json ../bin/bench.json
 
+.PHONY: docs
+docs: servers ## measure what docs/locking.md reports
+	PAWL_DOCS=write go test -count=1 -run '^TestMatrix$$' ./sqlexplain
+
 .PHONY: compiler
 compiler:
 	@command -v gcc >/dev/null || command -v clang >/dev/null || ./.ci/install gcc libc6-dev

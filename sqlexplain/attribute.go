@@ -18,6 +18,7 @@ func attribute(now, earlier []Lock, by int) []Lock {
 	for _, lock := range now {
 		left[lock.identity()]++
 	}
+	now = supremumLast(now)
 	locks := make([]Lock, 0, len(now))
 	for _, lock := range earlier {
 		if left[lock.identity()] > 0 {
@@ -33,6 +34,19 @@ func attribute(now, earlier []Lock, by int) []Lock {
 				lock.Key = []string{} // for JSON
 			}
 			locks = append(locks, lock)
+		}
+	}
+	return locks
+}
+
+// supremumLast moves the end of an index behind the entries of the same kind that follow
+// it. The engine keeps the locks of a page in one bitmap, in which the end comes first
+// wherever the scan met it.
+func supremumLast(locks []Lock) []Lock {
+	for i := 0; i+1 < len(locks); i++ {
+		a, b := locks[i], locks[i+1]
+		if a.supremum() && !b.supremum() && a.Table == b.Table && a.Index == b.Index && a.Kind == b.Kind && a.Mode == b.Mode {
+			locks[i], locks[i+1] = b, a
 		}
 	}
 	return locks

@@ -16,7 +16,7 @@ var (
 
 // ParseInnoDBStatus reads the latest deadlock from the text of SHOW ENGINE INNODB STATUS,
 // or from the part of an error log that innodb_print_all_deadlocks writes, of MySQL or
-// MariaDB. Keys are the stored bytes in hex, and those of a row are all its columns. Without
+// MariaDB. Keys are the stored bytes in hex. Without
 // a deadlock the error matches ErrNoDeadlock.
 func ParseInnoDBStatus(text string) (*Deadlock, error) {
 	return parseDeadlock(text, "", func(string, string, string) []column { return nil })

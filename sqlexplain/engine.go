@@ -44,6 +44,8 @@ type engine interface {
 	plain(err error, opts Options) error
 
 	lockTimeoutUnit() time.Duration
+	// waitQueries return the statements for who waits for whom, and for the sessions.
+	waitQueries() (waits, sessions string)
 }
 
 // snapshot is what a transaction holds at one moment.

@@ -90,8 +90,8 @@ func backquoted(name string) string {
 }
 
 // locks returns a lock for each entry, with the keys as text. columns are those of the
-// index's entries; without them the keys are the stored bytes in hex, and nothing tells
-// how many of the fields are the key.
+// index's entries; without them the keys are the stored bytes in hex, and those of a
+// secondary index may have more fields than the key.
 func (l statusLock) locks(own string, columns []column) []Lock {
 	lock := Lock{Table: tableName(own, l.schema, l.table), Index: l.index, Kind: l.kind, Mode: l.mode}
 	if l.kind == KindTable {
@@ -99,13 +99,13 @@ func (l statusLock) locks(own string, columns []column) []Lock {
 	}
 	locks := make([]Lock, 0, len(l.entries))
 	for _, entry := range l.entries {
-		lock.Key = entry.key(columns)
+		lock.Key = entry.key(l.index, columns)
 		locks = append(locks, lock)
 	}
 	return locks
 }
 
-func (e statusEntry) key(columns []column) []string {
+func (e statusEntry) key(index string, columns []column) []string {
 	switch {
 	case e.supremum:
 		return []string{Supremum}
@@ -114,7 +114,7 @@ func (e statusEntry) key(columns []column) []string {
 	}
 	key := []string{}
 	for i, field := range e.fields {
-		if len(columns) > 0 && i >= len(columns) {
+		if len(columns) > 0 && i >= len(columns) || len(columns) == 0 && e.hidden(index, i) {
 			break
 		}
 		var c column
@@ -124,6 +124,13 @@ func (e statusEntry) key(columns []column) []string {
 		key = append(key, field.value(c))
 	}
 	return key
+}
+
+// hidden reports whether field i is the id of the transaction that wrote the row, which
+// follows the key in the clustered index and is followed by the pointer to the undo log.
+func (e statusEntry) hidden(index string, i int) bool {
+	return (index == clusteredIndex || index == hiddenIndex) && i > 0 && i+1 < len(e.fields) &&
+		len(e.fields[i].raw) == 6 && len(e.fields[i+1].raw) == 7
 }
 
 func (f statusField) value(c column) string {

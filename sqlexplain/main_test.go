@@ -142,3 +142,9 @@ func stockTable(engine string) []string {
 		"INSERT INTO t VALUES (10, 10, 10, 10), (20, 20, 20, 20), (30, 30, 30, 30), (40, 40, 40, 40)",
 		map[bool]string{true: "ANALYZE t", false: "ANALYZE TABLE t"}[engine == "postgresql"]}
 }
+
+// name is the name of the database.
+func (d *database) name() string {
+	u, _ := url.Parse(d.url)
+	return strings.TrimPrefix(u.Path, "/")
+}

@@ -13,7 +13,9 @@ type mariadbEngine struct{ innodb }
 
 func (mariadbEngine) name() string { return "mariadb" }
 
-// statusLock is the name of the server-wide lock under which innodb_status_output_locks
+func (mariadbEngine) waitQueries() (waits, sessions string) { return mariadbWaits, innodbSessions }
+
+// statusLockName is the name of the server-wide lock under which innodb_status_output_locks
 // is turned on and put back, so that of two runs none puts back what the other needs.
 const statusLockName = "pawl.innodb_status_output_locks"
 

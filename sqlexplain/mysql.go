@@ -12,6 +12,8 @@ import (
 var (
 	//go:embed sql/mysql_transaction.sql
 	mysqlTransaction string
+	//go:embed sql/mysql_count.sql
+	mysqlCount string
 	//go:embed sql/mysql_locks.sql
 	mysqlLocks string
 )
@@ -21,14 +23,16 @@ type mysqlEngine struct{ innodb }
 
 func (mysqlEngine) name() string { return "mysql" }
 
-// locks asks how many row locks there are before it reads them.
+func (mysqlEngine) waitQueries() (waits, sessions string) { return mysqlWaits, innodbSessions }
+
+// locks asks how many row locks there are before it reads them, and reads no more than
+// maxLocks.
 func (mysqlEngine) locks(ctx context.Context, look *sql.Conn, id int64) (snapshot, error) {
 	var held snapshot
-	trx, err := mysqlCount(ctx, look, id, &held.rowsLocked)
+	trx, err := mysqlCounts(ctx, look, id, &held.rowsLocked)
 	if err != nil || trx == "" {
 		return held, err
 	}
-	held.truncated = held.rowsLocked > maxLocks
 	rows, err := look.QueryContext(ctx, mysqlLocks, trx, maxLocks)
 	if err != nil {
 		return held, err
@@ -39,14 +43,19 @@ func (mysqlEngine) locks(ctx context.Context, look *sql.Conn, id int64) (snapsho
 	if err != nil {
 		return held, err
 	}
+	held.truncated = len(data) == maxLocks
 	held.locks, err = readDataLocks(ctx, look, data)
+	if !held.truncated {
+		held.rowsLocked = max(held.rowsLocked, rowLockCount(held.locks))
+	}
 	return held, err
 }
 
-// mysqlCount returns the id of a session's transaction, or nothing before it has touched
-// an InnoDB table, and sets the number of its row locks. innodb_trx would tell both, but
-// the server answers from a copy of it while it is read more often than every 0.1 s.
-func mysqlCount(ctx context.Context, look querier, id int64, rows *int64) (trx string, err error) {
+// mysqlCounts returns the id of a session's transaction, or nothing while it has no lock,
+// and sets the number of its row locks. innodb_trx would tell both, but the server
+// answers from a copy of it while somebody reads it more often than every 0.1 s, and
+// INNODB STATUS leaves out transactions that only read. So the status is asked first.
+func mysqlCounts(ctx context.Context, look querier, id int64, rows *int64) (trx string, err error) {
 	status, err := readStatus(ctx, look)
 	if err != nil {
 		return "", err
@@ -56,11 +65,24 @@ func mysqlCount(ctx context.Context, look querier, id int64, rows *int64) (trx s
 		trx, _, _ = strings.Cut(strings.TrimPrefix(section[0], "---TRANSACTION "), ",")
 		return trx, nil
 	}
-	err = look.QueryRowContext(ctx, mysqlTransaction, id).Scan(&trx, rows)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+	err = look.QueryRowContext(ctx, mysqlTransaction, id).Scan(&trx)
+	if err == nil {
+		err = look.QueryRowContext(ctx, mysqlCount, trx).Scan(rows)
+	}
+	if errors.Is(err, sql.ErrNoRows) { // no transaction, or none yet in the copy
+		return trx, nil
 	}
 	return trx, err
+}
+
+// rowLockCount counts the locks that are on no table.
+func rowLockCount(locks []Lock) (n int64) {
+	for _, l := range locks {
+		if l.Kind != KindTable {
+			n++
+		}
+	}
+	return n
 }
 
 // dataLock is a row of performance_schema.data_locks.

@@ -31,6 +31,10 @@ func (postgresEngine) defaultIsolation() string { return "read-committed" }
 
 func (postgresEngine) lockTimeoutUnit() time.Duration { return time.Millisecond }
 
+func (postgresEngine) waitQueries() (waits, sessions string) {
+	return postgresWaits, postgresSessions
+}
+
 // locksOnTheWay is false: PostgreSQL tests a row before it locks it.
 func (postgresEngine) locksOnTheWay(string) bool { return false }
 

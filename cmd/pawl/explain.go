@@ -118,7 +118,7 @@ func explainTable(w io.Writer, r *sqlexplain.Report) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%d row locks", r.RowsLocked)
+	fmt.Fprintf(w, "\nrow locks: %d", r.RowsLocked)
 	if r.Truncated {
 		fmt.Fprint(w, ", of which the list shows only a part")
 	}

@@ -40,6 +40,8 @@ func newRootCommand() *cobra.Command {
 		newBreakCommand(),
 		newDoctorCommand(),
 		newExplainCommand(),
+		newDeadlocksCommand(),
+		newWaitsCommand(),
 		newLabCommand(),
 		newDedupeCommand(),
 		newVersionCommand(),

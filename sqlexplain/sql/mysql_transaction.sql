@@ -1,2 +1,6 @@
--- The transaction of a session, and how many row locks it has.
-SELECT trx_id, trx_rows_locked FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = ?
+-- The transaction of a session, told by any of its locks.
+SELECT l.engine_transaction_id
+FROM performance_schema.data_locks l
+JOIN performance_schema.threads t ON t.thread_id = l.thread_id
+WHERE t.processlist_id = ?
+LIMIT 1
