@@ -94,7 +94,7 @@ func innodbStep(row map[string]string) Step {
 	switch kind := row["select_type"]; {
 	case kind == "INSERT" || kind == "REPLACE":
 		step.Access = "insert"
-	case row["type"] == "ALL" || row["type"] == "index":
+	case row["type"] == "ALL", row["type"] == "index", row["extra"] == "Deleting all rows":
 		step.Access = "full scan"
 	case row["type"] == "const", row["type"] == "eq_ref", row["type"] == "ref", row["type"] == "system", row["type"] == "ref_or_null":
 		step.Access = "lookup"

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,10 +39,21 @@ func process(tb testserver.TB, engine string) *testserver.Process {
 		case "mysql":
 			return testserver.MySQL(tb)
 		case "mariadb":
-			return testserver.MariaDB(tb)
+			return testserver.MariaDB(tb, "--tmpdir="+openDir(tb))
 		}
 		return testserver.Postgres(tb, "deadlock_timeout=50ms", "autovacuum=off")
 	})
+}
+
+// openDir is a folder for the temporary tables of a MariaDB of the system's user. In /tmp
+// another MariaDB that starts would remove them.
+func openDir(tb testserver.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		tb.Fatal(err)
+	}
+	return dir
 }
 
 // newDatabase creates a database and runs the statements in it.

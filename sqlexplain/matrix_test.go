@@ -58,9 +58,20 @@ var levels = []string{"read-committed", "repeatable-read", "serializable"}
 // with the outcome.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
-	page := matrixHead
-	for _, engine := range engines {
-		page += matrixOf(t, engine)
+	page, sections := matrixHead, make([]string, len(engines))
+	t.Run("engines", func(t *testing.T) {
+		for i, engine := range engines {
+			t.Run(engine, func(t *testing.T) {
+				t.Parallel()
+				sections[i] = matrixOf(t, engine)
+			})
+		}
+	})
+	for _, section := range sections {
+		page += section
+	}
+	if t.Failed() {
+		return
 	}
 	if os.Getenv(matrixEnv) == "write" {
 		if err := os.WriteFile(matrixPage, []byte(page), 0o644); err != nil {

@@ -1,10 +1,12 @@
 package sqlexplain
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed" // the statements
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,6 +46,7 @@ func (mysqlEngine) locks(ctx context.Context, look *sql.Conn, id int64) (snapsho
 		return held, err
 	}
 	held.truncated = len(data) == maxLocks
+	slices.SortStableFunc(data, inOrderTaken)
 	held.locks, err = readDataLocks(ctx, look, data)
 	if !held.truncated {
 		held.rowsLocked = max(held.rowsLocked, rowLockCount(held.locks))
@@ -86,10 +89,22 @@ func rowLockCount(locks []Lock) (n int64) {
 }
 
 // dataLock is a row of performance_schema.data_locks.
-type dataLock struct{ schema, table, index, kind, mode, data string }
+type dataLock struct {
+	schema, table, index, kind, mode, data string
+	// at is where the server keeps the lock. It takes them from a block of its own for each
+	// transaction, one after the other, so that this is the order in which they were taken.
+	at uint64
+}
 
 func dataLockOf(row map[string]string) dataLock {
-	return dataLock{row["object_schema"], row["object_name"], row["index_name"], row["lock_type"], row["lock_mode"], row["lock_data"]}
+	id := row["engine_lock_id"] // ends with the address
+	at, _ := strconv.ParseUint(id[strings.LastIndexByte(id, ':')+1:], 10, 64)
+	return dataLock{row["object_schema"], row["object_name"], row["index_name"], row["lock_type"], row["lock_mode"], row["lock_data"], at}
+}
+
+// inOrderTaken puts table locks first, which come from another block.
+func inOrderTaken(a, b dataLock) int {
+	return cmp.Or(strings.Compare(b.kind, a.kind), cmp.Compare(a.at, b.at))
 }
 
 // readDataLocks turns rows into locks, with the values of their keys as text.

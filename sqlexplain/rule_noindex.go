@@ -1,6 +1,9 @@
 package sqlexplain
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // noIndex: no index, so every row is locked. PostgreSQL locks only the rows that match.
 func noIndex(f facts) string {
@@ -11,9 +14,10 @@ func noIndex(f facts) string {
 		if step.Access != "full scan" {
 			continue
 		}
-		what := fmt.Sprintf("No index leads to the rows of %s, so the statement reads the whole table", step.Table)
+		table := cmp.Or(step.Table, "the table") // MariaDB names none when it deletes all
+		what := fmt.Sprintf("No index leads to the rows of %s, so the statement reads the whole table", table)
 		if !f.statement.has("WHERE") {
-			what = fmt.Sprintf("There is no WHERE, so the statement reads all of %s", step.Table)
+			what = fmt.Sprintf("There is no WHERE, so the statement reads all of %s", table)
 		}
 		if f.Isolation == "read-committed" {
 			return what + " and locks every row on the way: it lets go of those that do not match, but may wait on each. An index on the columns of the WHERE takes it straight to its rows."
