@@ -49,10 +49,14 @@ func process(tb testserver.TB, engine string) *testserver.Process {
 // another MariaDB that starts would remove them.
 func openDir(tb testserver.TB) string {
 	tb.Helper()
-	dir := tb.TempDir()
-	if err := os.Chmod(dir, 0o777); err != nil {
+	dir, err := os.MkdirTemp("", "pawl-maria-")
+	if err == nil {
+		err = os.Chmod(dir, 0o777)
+	}
+	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pawl-go/pawl/internal/testserver"
 	"github.com/pawl-go/pawl/sqlexplain"
@@ -19,7 +20,7 @@ func TestSettingPutBack(t *testing.T) {
 	t.Parallel()
 	server := testserver.MariaDB(t, "--tmpdir="+openDir(t))
 	db := connect(t, "mariadb", server.Addr, "")
-	exec(t, db, "CREATE DATABASE d", "USE d")
+	exec(t, db, "CREATE DATABASE d")
 	d := &database{url: testserver.MySQLURL(server.Addr, "d"), db: connect(t, "mariadb", server.Addr, "d")}
 	exec(t, d.db, stockTable("mariadb")...)
 	s := d.open(t)
@@ -31,7 +32,7 @@ func TestSettingPutBack(t *testing.T) {
 		for i := range 8 {
 			runs.Go(func() {
 				r, err := s.Explain(t.Context(), fmt.Sprintf("SELECT * FROM t WHERE id = %d FOR UPDATE", 10+10*(i%4)),
-					&sqlexplain.Options{LockTimeout: 10 * 1e9})
+					&sqlexplain.Options{LockTimeout: 10 * time.Second})
 				if err != nil || len(r.Locks) != 2 {
 					t.Errorf("%+v, %v, want two locks", r, err)
 				}

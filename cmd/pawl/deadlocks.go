@@ -31,7 +31,7 @@ func newDeadlocksCommand() *cobra.Command {
 		Long:  deadlocksHelp,
 		Args:  atMostOneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return deadlocks(cmd, rawURL, args, form)
+			return explainDeadlocks(cmd, rawURL, args, form)
 		},
 	}
 	addDBFlag(cmd, &rawURL)
@@ -46,7 +46,7 @@ func atMostOneFile(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func deadlocks(cmd *cobra.Command, rawURL string, args []string, form output) error {
+func explainDeadlocks(cmd *cobra.Command, rawURL string, args []string, form output) error {
 	var found []*sqlexplain.Deadlock
 	var err error
 	switch {
