@@ -127,7 +127,8 @@ func condition(text string) search {
 	}
 	var s search
 	for i, t := range tokens {
-		if t.name() && s.column == "" && !(i+1 < len(tokens) && tokens[i+1].text == ".") {
+		qualifies := i+1 < len(tokens) && tokens[i+1].text == "."
+		if t.name() && s.column == "" && !qualifies {
 			s.column = t.text
 		}
 		s.words += t.text + " "

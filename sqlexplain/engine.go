@@ -29,6 +29,8 @@ type engine interface {
 	plan(ctx context.Context, work querier, s statement) ([]Step, error)
 	// locks returns what the session's transaction holds.
 	locks(ctx context.Context, look *sql.Conn, id int64) (snapshot, error)
+	// hidesInserts reports whether there are implicit locks on fresh rows.
+	hidesInserts() bool
 	// reveal makes implicit locks on the tables explicit.
 	reveal(ctx context.Context, look *sql.Conn, locks []Lock) error
 	// foreign returns the tables that foreign keys of the named tables point at.

@@ -161,6 +161,9 @@ func (r *run) record(ctx context.Context, tx *transaction) error {
 		r.report.RowsLocked, r.report.Truncated = held.rowsLocked, held.truncated
 	}
 	r.report.Locks = locks
+	if verb := r.statements[len(r.statements)-1].verb(); !r.opts.Reveal && r.engine.hidesInserts() && (verb == "INSERT" || verb == "REPLACE") {
+		r.warn("the locks of fresh rows are implicit, and not listed: --reveal shows them")
+	}
 	if r.report.Truncated {
 		r.warn("the server lists only part of the locks: %d row locks are held in all", r.report.RowsLocked)
 	}

@@ -115,6 +115,8 @@ func eachListed(ctx context.Context, q querier, query string, names []string, do
 	return eachRow(rows, do)
 }
 
+func (postgresEngine) hidesInserts() bool { return false }
+
 // reveal does nothing: PostgreSQL hides no lock of its own, since a fresh row is invisible
 // to others.
 func (postgresEngine) reveal(context.Context, *sql.Conn, []Lock) error { return nil }

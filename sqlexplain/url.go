@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
+//nolint:gosec // the password is the word password
 const wantURL = "want mysql://user:password@host:3306/database or postgres://user:password@host:5432/database"
 
 // connectTimeout bounds one try to reach the server.
