@@ -155,8 +155,9 @@ func (innodb) reveal(ctx context.Context, look *sql.Conn, locks []Lock) error {
 			return err
 		}
 		for _, name := range schema.names() {
+			//nolint:gosec // both are quoted
 			query := "SELECT COUNT(*) FROM (SELECT 1 FROM " + quoteTable(lock.Table) +
-				" FORCE INDEX (" + quoteName(name) + ") FOR UPDATE SKIP LOCKED) entries" //nolint:gosec // both are quoted
+				" FORCE INDEX (" + quoteName(name) + ") FOR UPDATE SKIP LOCKED) entries"
 			if _, err := tx.ExecContext(ctx, query); err != nil {
 				return fmt.Errorf("reveal the locks of %s: %w", lock.Table, err)
 			}
