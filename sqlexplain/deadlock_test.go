@@ -5,12 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawl-go/pawl/internal/deadlocks"
 	"github.com/pawl-go/pawl/internal/testserver"
@@ -171,8 +170,8 @@ func FuzzReadDeadlocks(f *testing.F) {
 			d.Cycle()
 		}
 		again, _ := sqlexplain.ReadDeadlocks(strings.NewReader(text))
-		if diff := cmp.Diff(once, again); diff != "" {
-			t.Error(diff)
+		if !reflect.DeepEqual(once, again) {
+			t.Errorf("%+v, and once more %+v", once, again)
 		}
 	})
 }
