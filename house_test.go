@@ -31,7 +31,7 @@ func TestImports(t *testing.T) {
 
 func TestEveryExportedNameHasADocComment(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{".", "driver", "drivertest", "memlock", "sqlitelock", "backend", "fence", "redislock", "rowlock", "rowlock/pgxrow", "etcdlock", "zklock", "pglock", "mysqllock"} {
+	for _, dir := range []string{".", "driver", "drivertest", "memlock", "sqlitelock", "backend", "fence", "redislock", "rowlock", "rowlock/pgxrow", "etcdlock", "zklock", "pglock", "mysqllock", "sqlexplain"} {
 		notTest := func(info fs.FileInfo) bool { return !strings.HasSuffix(info.Name(), "_test.go") }
 		fset := token.NewFileSet()
 		packages, err := parser.ParseDir(fset, dir, notTest, parser.ParseComments) //nolint:staticcheck // build tags do not matter here
