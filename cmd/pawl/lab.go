@@ -38,7 +38,7 @@ func newLabCommand() *cobra.Command {
 	for _, scenario := range scenarios() {
 		cmd.AddCommand(newScenarioCommand(scenario))
 	}
-	cmd.AddCommand(newLabWorkerCommand())
+	cmd.AddCommand(newLabDeadlocksCommand(), newLabWorkerCommand())
 	return cmd
 }
 
@@ -62,6 +62,7 @@ func listLab(w io.Writer) error {
 			fmt.Fprintf(table, "  %s\t%s\n", strategy.Name, strategy.Line)
 		}
 	}
+	fmt.Fprintf(table, "deadlocks\t%s\n", labDeadlocksLine)
 	fmt.Fprintf(table, "\nRun one with: pawl lab %s\n", scenarios()[0].Name)
 	return table.Flush()
 }

@@ -64,8 +64,9 @@ func parseDB(rawURL string) (*url.URL, error) {
 // fileURL returns the URL of a SQLite file at an absolute path.
 func fileURL(path string) string { return (&url.URL{Scheme: "sqlite", Path: path}).String() }
 
-// openDB opens the database of rawURL for so many connections at once.
-func openDB(ctx context.Context, rawURL string, conns int) (*DB, error) {
+// OpenDB opens the database of rawURL for so many connections at once. Its errors show
+// no password.
+func OpenDB(ctx context.Context, rawURL string, conns int) (*DB, error) {
 	u, err := parseDB(rawURL)
 	if err != nil {
 		return nil, err

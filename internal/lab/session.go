@@ -129,7 +129,7 @@ func (s *Session) open(ctx context.Context) error {
 			return err
 		}
 	}
-	db, err := openDB(ctx, s.DB, 2)
+	db, err := OpenDB(ctx, s.DB, 2)
 	if err != nil {
 		return err
 	}

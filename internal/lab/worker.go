@@ -68,7 +68,7 @@ func newWorker(scenarios []*Scenario, j job, out *speaker) (*worker, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
 	defer cancel()
-	db, err := openDB(ctx, j.DB, j.Setup.Clients)
+	db, err := OpenDB(ctx, j.DB, j.Setup.Clients)
 	if err != nil {
 		return nil, err
 	}

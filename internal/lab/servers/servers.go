@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -20,6 +21,8 @@ type Set struct {
 	Locks []lab.LockServer
 	// DBs are the URLs of empty databases, by "postgres", "mysql" and "mariadb".
 	DBs map[string]string
+	// PostgresLog is the file of the log of the database "postgres".
+	PostgresLog string
 	// Missing says which servers are not installed, and how to get them.
 	Missing []string
 
@@ -38,7 +41,9 @@ type kind struct {
 // kinds returns what can be started. A database and a lock server of one kind are two
 // servers, so that a fault strikes the locks alone.
 func kinds() []kind {
-	postgres := func(tb testserver.TB) *testserver.Process { return testserver.Postgres(tb) }
+	postgres := func(tb testserver.TB) *testserver.Process {
+		return testserver.Postgres(tb, "logging_collector=on", "log_directory=../"+logFolder, "log_filename="+logFile)
+	}
 	mysql := func(tb testserver.TB) *testserver.Process { return withDatabase(tb, testserver.MySQL(tb)) }
 	mariadb := func(tb testserver.TB) *testserver.Process { return withDatabase(tb, testserver.MariaDB(tb)) }
 	mysqlURL := func(addr string) string { return testserver.MySQLURL(addr, database) }
@@ -56,6 +61,12 @@ func kinds() []kind {
 		{name: "mariadb", start: mariadb, db: mysqlURL},
 	}
 }
+
+// Where PostgreSQL keeps its log, which alone tells of deadlocks.
+const (
+	logFolder = "log"
+	logFile   = "postgres.log"
+)
 
 // database is the one that the lab makes in a MySQL or MariaDB.
 const database = "lab"
@@ -132,6 +143,9 @@ func (s *Set) start(ctx context.Context, k kind) (*lab.LockServer, error) {
 	case k.db != nil:
 		s.mu.Lock()
 		s.DBs[k.name] = k.db(server.Addr)
+		if k.name == "postgres" {
+			s.PostgresLog = filepath.Join(server.Dir, logFolder, logFile)
+		}
 		s.mu.Unlock()
 		return nil, nil
 	}
