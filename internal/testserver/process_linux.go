@@ -71,15 +71,32 @@ func kill(p *os.Process) error {
 
 // runs reports whether pid is a process that has not ended.
 func runs(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, state, _ := strings.Cut(string(text), ") ")
-	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+	return !strings.Contains("ZX", state(fmt.Sprintf("/proc/%d/stat", pid)))
 }
 
-func pause(p *os.Process) error { return signalTree(p, syscall.SIGSTOP) }
+// state returns the letter for the state of a process or thread, "" when it is gone.
+func state(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	_, after, _ := strings.Cut(string(text), ") ")
+	return after[:min(1, len(after))]
+}
+
+// pause returns when every thread has stopped, which on a busy machine takes a moment.
+func pause(p *os.Process) error {
+	err := signalTree(p, syscall.SIGSTOP)
+	for _, pid := range append(children(p.Pid), p.Pid) {
+		tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid)) // none when it has ended
+		for _, task := range tasks {
+			for !strings.Contains("TtZX", state(fmt.Sprintf("/proc/%d/task/%s/stat", pid, task.Name()))) {
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}
+	return err
+}
 
 func resume(p *os.Process) error { return signalTree(p, syscall.SIGCONT) }
 

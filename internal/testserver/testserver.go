@@ -123,7 +123,7 @@ func (p *Process) Start() error {
 		close(exited)
 	}()
 	p.cmd, p.exited = cmd, exited
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for {
 		err := p.try(ctx)
