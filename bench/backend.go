@@ -7,21 +7,36 @@ import (
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
-// backend is a kind of server.
+// backend is a kind of server, and the way in which pawl uses it.
 type backend struct {
 	name  string
+	note  string // for the table's reader
 	start func(s *stage) server
 }
 
 // server is one that runs.
 type server struct {
-	url     string
-	version func(ctx context.Context) (string, error)
-	reset   func(ctx context.Context) error // removes what the last turn has left
+	url      string // without what is pawl's own in it
+	version  func(ctx context.Context) (string, error)
+	reset    func(ctx context.Context) error            // removes what the last turn has left
+	requests func(ctx context.Context) (float64, error) // that all clients together have sent; nil where no scenario counts them
 }
 
+// noPglock says what is missing, and why.
+const noPglock = "cirello.io/pglock is missing: its module could not be fetched"
+
 // backends are in the order of the table.
-var backends = []*backend{{"redis", startRedis}}
+var backends = []*backend{
+	{"redis", "", startRedis},
+	{"postgres", "tables; " + noPglock, startPostgres},
+	{"postgres-session", "", startPostgres},
+	{"mysql", "tables", startMySQL},
+	{"mysql-session", "", startMySQL},
+	{"mariadb", "tables", startMariaDB},
+	{"mariadb-session", "", startMariaDB},
+	{"zookeeper", "one node, tick 500 ms", startZooKeeper},
+	{"etcd", "one node", startEtcd},
+}
 
 func startRedis(s *stage) server {
 	url := "redis://" + testserver.Redis(s).Addr

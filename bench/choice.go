@@ -33,7 +33,9 @@ func (c *choice) check() error {
 		scenarioNames = append(scenarioNames, s.name)
 	}
 	for _, p := range contenders {
-		peerNames = append(peerNames, p.name)
+		if !slices.Contains(peerNames, p.name) {
+			peerNames = append(peerNames, p.name)
+		}
 	}
 	for _, list := range []struct {
 		flag          string

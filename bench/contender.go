@@ -19,6 +19,7 @@ type contender struct {
 	backend  string
 	settings string        // what was chosen where a library leaves a choice
 	renewed  time.Duration // TTL of the leases that it renews by itself; 0 when it does not
+	plays    []string      // the scenarios of what is not a lock; nil is all
 	open     func(ctx context.Context, url string) (locker, error)
 }
 
@@ -31,6 +32,14 @@ const ttl = 15 * time.Second
 // contenders is in the order of the table. Each has a file of its own.
 var contenders = []*contender{
 	&pawlRedis, &redsyncPeer, &bsmPeer, &rueidisPeer,
+	&pawlPostgres, &upsertsPostgres,
+	&pawlPostgresSession, &advisoryPeer,
+	&pawlMySQL, &upsertsMySQL,
+	&pawlMySQLSession, &getLockMySQL,
+	&pawlMariaDB, &upsertsMariaDB,
+	&pawlMariaDBSession, &getLockMariaDB,
+	&pawlZooKeeper, &goZooKeeperPeer,
+	&pawlEtcd, &mutexPeer,
 }
 
 func contenderNamed(backend, name string) (*contender, error) {
@@ -40,6 +49,16 @@ func contenderNamed(backend, name string) (*contender, error) {
 		}
 	}
 	return nil, fmt.Errorf("no contender %s on %s", name, backend)
+}
+
+// warm holds so many locks at once and gives them back: all is connected then that so
+// many workers need, and scripts are loaded.
+func warm(ctx context.Context, l locker, prefix string, locks int) error {
+	unlock, err := holdMany(ctx, l, prefix, locks)
+	if err == nil {
+		unlock()
+	}
+	return err
 }
 
 // cycle locks and unlocks name.

@@ -18,7 +18,7 @@ type job struct {
 
 // job returns that of a process with so many workers that want one key.
 func (t *turn) job(workers int) job {
-	return job{Backend: t.contender.backend, Contender: t.contender.name, URL: t.url,
+	return job{Backend: t.contender.backend, Contender: t.contender.name, URL: t.server.url,
 		Name: "stock:42", Workers: workers, Hold: hold, Stretch: t.stretch}
 }
 

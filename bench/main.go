@@ -1,8 +1,9 @@
 // Command bench measures pawl beside other lock libraries: every contender does the
 // same on the same server, in turns, and what counts is the ratio within one run.
 //
-//	go run . [-backend redis] [-scenario own-key,contended] [-peers bsm,redsync] [-runs 3] [-o table|json] [-json FILE]
+//	go run . [-backend redis,postgres] [-scenario own-key,contended] [-peers bsm,redsync] [-runs 3] [-o table|json] [-json FILE]
 //
+// Without -backend it measures on all whose servers are installed, one after the other.
 // It starts the servers that it needs, on free ports of 127.0.0.1 with their data in a
 // temporary folder, and stops them at its end. It is a module of its own, so that the
 // others' libraries are no dependencies of pawl.
@@ -56,7 +57,7 @@ func parse(args []string) (*flags, error) {
 	set.Var(&f.scenarios, "scenario", "only these scenarios")
 	set.Var(&f.peers, "peers", "only these peers, beside pawl")
 	set.IntVar(&f.runs, "runs", 3, "how often each contender has its turn")
-	set.DurationVar(&f.stretch, "for", 3*time.Second, "how long a turn is measured, where a scenario is bounded by time")
+	set.DurationVar(&f.stretch, "for", 2*time.Second, "how long a turn is measured, where a scenario is bounded by time")
 	set.StringVar(&f.output, "o", "table", "what to print: table or json")
 	set.StringVar(&f.file, "json", "", "also write the JSON to this `file`")
 	if err := set.Parse(args); err != nil {
@@ -88,8 +89,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 	}
+	write := result.writeTable
 	if f.output == "json" {
-		return result.writeJSON(out)
+		write = result.writeJSON
 	}
-	return result.writeTable(out)
+	return errors.Join(write(out), result.incomplete())
 }

@@ -35,7 +35,7 @@ func work(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := cycle(ctx, l, j.Name+":warm"); err != nil { // connected, scripts loaded
+	if err := warm(ctx, l, fmt.Sprintf("warm:%d", os.Getpid()), j.Workers); err != nil {
 		return err
 	}
 	var begin bool

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,8 +16,11 @@ type result struct {
 	Stretch  string            // of a turn that is bounded by time
 	Settings map[string]string // by backend/contender
 	Figures  []*series
-	Failures []string `json:",omitempty"` // turns that a peer did not finish
+	Failures []string `json:",omitempty"` // turns that were not finished
+	Missing  []string `json:",omitempty"` // backends that are not installed
 	Targets  []verdict
+
+	failed int // of pawl's turns
 }
 
 // series is one figure of one contender in all of its turns.
@@ -29,14 +33,34 @@ type series struct {
 
 func (r *result) add(sc *scenario, c *contender, got figures) {
 	for _, m := range sc.metrics {
+		value, measured := got[m.name]
+		if !measured {
+			continue
+		}
 		s := r.find(c.backend, sc.name, c.name, m.name)
 		if s == nil {
 			s = &series{Backend: c.backend, Scenario: sc.name, Contender: c.name, Metric: m.name, Unit: m.unit}
 			r.Figures = append(r.Figures, s)
 		}
-		s.Values = append(s.Values, got[m.name])
+		s.Values = append(s.Values, value)
 		s.Median = median(s.Values)
 	}
+}
+
+func (r *result) fail(sc *scenario, c *contender, run int, err error) {
+	r.Failures = append(r.Failures, fmt.Sprintf("%s: %s, %s, run %d: %v", c.backend, sc.name, c.name, run, err))
+	if c.name == ours {
+		r.failed++
+	}
+}
+
+// incomplete returns an error when pawl did not finish all of its turns: its medians
+// are of the others.
+func (r *result) incomplete() error {
+	if r.failed == 0 {
+		return nil
+	}
+	return fmt.Errorf("pawl did not finish %d of its turns", r.failed)
 }
 
 func (r *result) find(backend, scenario, contender, metric string) *series {

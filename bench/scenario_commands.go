@@ -15,8 +15,9 @@ const acquisitionsCounted = 2000
 
 var commands = scenario{
 	name:    "commands",
-	what:    "as many clients as waiters want one key, held for 1 ms; commands that they send, not those inside of scripts, for each acquisition",
-	backend: "redis",
+	what:    "as many clients as waiters want one key, held for 1 ms; commands that they send, not those inside of scripts, for each acquisition; one turn",
+	on:      names{"redis"},
+	once:    true,
 	metrics: []metric{{"50 waiters", "commands"}, {"500 waiters", "commands"}},
 	play: func(ctx context.Context, t *turn) (figures, error) {
 		few, err := t.commandsEach(ctx, 50)
@@ -31,11 +32,7 @@ var commands = scenario{
 // commandsEach returns the commands for each acquisition with so many waiters.
 func (t *turn) commandsEach(ctx context.Context, waiters int) (each float64, err error) {
 	lockers, err := t.openMany(ctx, waiters)
-	defer func() {
-		for _, l := range lockers {
-			_ = l.Close()
-		}
-	}()
+	defer closeAll(lockers)
 	if err != nil {
 		return 0, err
 	}
@@ -65,6 +62,12 @@ func (t *turn) openMany(ctx context.Context, n int) (lockers []locker, err error
 		}
 	}
 	return lockers, nil
+}
+
+func closeAll(lockers []locker) {
+	for _, l := range lockers {
+		_ = l.Close()
+	}
 }
 
 // crowd is many clients that want one key.
@@ -101,7 +104,7 @@ func (c *crowd) count(ctx context.Context, t *turn) (float64, error) {
 	if err := pass(ctx, time.Second); err != nil {
 		return 0, err
 	}
-	m, err := watch(ctx, t.url)
+	m, err := watch(ctx, t.server.url)
 	if err != nil {
 		return 0, err
 	}

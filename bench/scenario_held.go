@@ -15,9 +15,10 @@ const heldLocks = 10_000
 
 var held = scenario{
 	name:    "held",
-	what:    "10,000 locks that one client holds; script calls for renewals over one TTL, and the client's share of a core",
-	backend: "redis",
+	what:    "10,000 locks that one client holds; script calls for renewals over one TTL, and the client's share of a core; one turn",
+	on:      names{"redis"},
 	only:    func(c *contender) bool { return c.renewed > 0 },
+	once:    true,
 	metrics: []metric{{"renewal calls", "per TTL"}, {"client's CPU", "% of a core"}},
 	play: func(ctx context.Context, t *turn) (figures, error) {
 		l, err := t.open(ctx)
@@ -25,7 +26,7 @@ var held = scenario{
 			return nil, err
 		}
 		defer func() { _ = l.Close() }()
-		unlock, err := hold10000(ctx, l)
+		unlock, err := holdMany(ctx, l, "order", heldLocks)
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +38,7 @@ var held = scenario{
 // observeTTL looks at one TTL, after half of one in which the renewals find their
 // rhythm.
 func (t *turn) observeTTL(ctx context.Context) (figures, error) {
-	rdb, err := goRedis(t.url)
+	rdb, err := goRedis(t.server.url)
 	if err != nil {
 		return nil, err
 	}
@@ -59,14 +60,14 @@ func (t *turn) observeTTL(ctx context.Context) (figures, error) {
 	return figures{"renewal calls": float64(after - calls), "client's CPU": 100 * cpu.Seconds() / ttl.Seconds()}, err
 }
 
-// hold10000 takes the locks and returns what gives them back.
-func hold10000(ctx context.Context, l locker) (unlockAll func(), err error) {
-	unlocks := make([]func() error, heldLocks)
+// holdMany takes n locks and returns what gives them back.
+func holdMany(ctx context.Context, l locker, prefix string, n int) (unlockAll func(), err error) {
+	unlocks := make([]func() error, n)
 	var group errgroup.Group // without a context: its end would be that of the holding
 	group.SetLimit(64)
 	for i := range unlocks {
 		group.Go(func() (err error) {
-			unlocks[i], err = l.Lock(ctx, fmt.Sprintf("order:%d", i))
+			unlocks[i], err = l.Lock(ctx, fmt.Sprintf("%s:%d", prefix, i))
 			return err
 		})
 	}

@@ -15,11 +15,14 @@ var ownKey = scenario{
 			return nil, err
 		}
 		defer func() { _ = l.Close() }()
+		if err := warm(ctx, l, "order", 64); err != nil {
+			return nil, err
+		}
 		many, err := rate(ctx, 64, t.stretch, ownKeyCycle(l))
 		if err != nil {
 			return nil, err
 		}
-		one, err := rate(ctx, 1, t.stretch, ownKeyCycle(l))
+		one, err := rate(ctx, 1, t.stretch/2, ownKeyCycle(l))
 		return figures{"64 workers": many, "1 worker": one}, err
 	},
 }

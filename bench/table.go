@@ -19,15 +19,21 @@ func (r *result) writeTable(w io.Writer) error {
 			continue
 		}
 		fmt.Fprintf(w, "\n%s\n", b.name)
+		if b.note != "" {
+			fmt.Fprintf(w, "  (%s)\n", b.note)
+		}
 		for _, c := range who {
 			fmt.Fprintf(w, "  %s: %s\n", c, r.Settings[b.name+"/"+c])
 		}
-		if err := r.writeFigures(w, b.name, who); err != nil {
+		if err := r.writeFigures(w, b.name); err != nil {
 			return err
 		}
 	}
 	for _, failure := range r.Failures {
 		fmt.Fprintf(w, "\nnot finished: %s\n", failure)
+	}
+	for _, name := range r.Missing {
+		fmt.Fprintf(w, "\nnot measured: %s\n", name)
 	}
 	return r.writeVerdicts(w)
 }
@@ -41,11 +47,12 @@ func (r *result) contendersOn(backend string) (who []string) {
 	return who
 }
 
-func (r *result) writeFigures(w io.Writer, backend string, who []string) error {
+func (r *result) writeFigures(w io.Writer, backend string) error {
 	for _, sc := range scenarios {
 		if len(r.rows(sc, backend)) == 0 {
 			continue
 		}
+		who := r.playersOf(sc, backend)
 		fmt.Fprintf(w, "\n%s: %s\n", sc.name, sc.what)
 		table := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
 		fmt.Fprint(table, "  \t")
@@ -65,6 +72,15 @@ func (r *result) writeFigures(w io.Writer, backend string, who []string) error {
 		}
 	}
 	return nil
+}
+
+// playersOf returns the contenders on backend that have finished a turn of sc.
+func (r *result) playersOf(sc *scenario, backend string) []string {
+	return slices.DeleteFunc(r.contendersOn(backend), func(c string) bool {
+		return !slices.ContainsFunc(r.Figures, func(s *series) bool {
+			return s.Backend == backend && s.Scenario == sc.name && s.Contender == c
+		})
+	})
 }
 
 // rows returns the metrics of sc that were measured.
