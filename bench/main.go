@@ -3,7 +3,8 @@
 //
 //	go run . [-backend redis,postgres] [-scenario own-key,contended] [-peers bsm,redsync] [-runs 3] [-o table|json] [-json FILE]
 //
-// Without -backend it measures on all whose servers are installed, one after the other.
+// Without -backend it measures on all whose servers are installed, one after the other,
+// which is to take under 12 minutes.
 // It starts the servers that it needs, on free ports of 127.0.0.1 with their data in a
 // temporary folder, and stops them at its end. It is a module of its own, so that the
 // others' libraries are no dependencies of pawl.
@@ -57,7 +58,7 @@ func parse(args []string) (*flags, error) {
 	set.Var(&f.scenarios, "scenario", "only these scenarios")
 	set.Var(&f.peers, "peers", "only these peers, beside pawl")
 	set.IntVar(&f.runs, "runs", 3, "how often each contender has its turn")
-	set.DurationVar(&f.stretch, "for", 2*time.Second, "how long a turn is measured, where a scenario is bounded by time")
+	set.DurationVar(&f.stretch, "for", 1500*time.Millisecond, "how long a turn is measured, where a scenario is bounded by time")
 	set.StringVar(&f.output, "o", "table", "what to print: table or json")
 	set.StringVar(&f.file, "json", "", "also write the JSON to this `file`")
 	if err := set.Parse(args); err != nil {

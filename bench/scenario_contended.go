@@ -12,6 +12,8 @@ const hold = time.Millisecond
 var contended = scenario{
 	name: "contended",
 	what: "4 processes of 8 workers want one key, held for 1 ms; stuck is who was still not woken 5 s after the last request",
+	// Nothing is asked of the tables here, and a run of everything is long.
+	on: names{"redis", "postgres-session", "mysql-session", "mariadb-session", "zookeeper", "etcd"},
 	metrics: []metric{{"acquisitions", "per s"}, {"fairness", "Jain's index"},
 		{"wait p99", "ms"}, {"wait max", "ms"}, {"stuck", "waiters"}},
 	play: func(ctx context.Context, t *turn) (figures, error) {
