@@ -76,11 +76,7 @@ func (e *entry) workOn(s *session) (driver.Lease, error) {
 // takeLock stands in the line of the name until nobody is before it.
 func (e *entry) takeLock(s *session) (driver.Lease, error) {
 	dir := e.d.dir(e.req.Name)
-	p, err := e.join(s, dir, e.d.opts.Recipe.markOf(e.req.Mode))
-	if err != nil {
-		return driver.Lease{}, err
-	}
-	children, own, err := e.look(s, p)
+	p, children, err := e.lineUp(s, dir, e.d.opts.Recipe.markOf(e.req.Mode))
 	if err == nil {
 		err = e.admissible(s, dir, children)
 	}
@@ -90,30 +86,26 @@ func (e *entry) takeLock(s *session) (driver.Lease, error) {
 	if err != nil {
 		return driver.Lease{}, err
 	}
-	return e.leaseOf(s, own)
+	return e.leaseOf(s, p)
 }
 
-// look lists the line after the node has come into it, and asks for the node's state, with
-// two requests at the same time. The node is not watched before its lease is renewed for
-// the first time: most leases do not live that long.
-func (e *entry) look(s *session, p *place) (children []string, own *zk.Stat, err error) {
-	listed := make(chan error, 1)
-	go func() {
-		var err error
-		children, err = s.list(e.ctx, p.dir)
-		listed <- err
+// lineUp puts a node at the end of the line in dir, and lists the line, in one round
+// trip: a session's requests are carried out in the order in which they are sent, so
+// that the list that is asked for behind the node has it. Should it have been sent before,
+// which shows, the line is listed again.
+func (e *entry) lineUp(s *session, dir, mark string) (*place, []string, error) {
+	p, data := e.place(s, dir, mark), recordOf(e.req).bytes()
+	listed := make(chan []string, 1)
+	go func() { // it starts when this goroutine waits, and so behind its request
+		children, _, _ := s.conn.Children(dir) // a failure is an empty list
+		listed <- children
 	}()
-	err = s.retry(e.ctx, func() (err error) {
-		var exists bool
-		if exists, own, err = s.conn.Exists(p.path); err == nil && !exists {
-			err = zk.ErrNoNode
-		}
-		return err
-	})
-	if listErr := <-listed; err == nil {
-		err = listErr
+	err := p.create(e.ctx, data)
+	children := <-listed
+	if err == nil && !slices.Contains(children, p.node()) {
+		children, err = s.list(e.ctx, dir)
 	}
-	return children, own, lostIfGone(err)
+	return p, children, lostIfGone(err)
 }
 
 // list lists a folder.
@@ -166,7 +158,7 @@ func (e *entry) admissible(s *session, dir string, children []string) error {
 func (e *entry) queue(s *session, p *place, children []string, full func() (bool, error)) error {
 	for {
 		line := lineOf(children)
-		own := slices.IndexFunc(line, func(c contender) bool { return p.dir+"/"+c.node == p.path })
+		own := slices.IndexFunc(line, func(c contender) bool { return c.node == p.node() })
 		if own < 0 {
 			return lostIfGone(zk.ErrNoNode)
 		}
@@ -238,15 +230,15 @@ func (s *session) heldError(ctx context.Context, dir string, first contender) er
 	return held
 }
 
-// leaseOf returns the lease for the node with the state own. Who has waited needs a
+// leaseOf returns the lease for a node that holds. Who has waited needs a
 // proof that the session lives, and mostly has one: see session.beat.
-func (e *entry) leaseOf(s *session, own *zk.Stat) (driver.Lease, error) {
+func (e *entry) leaseOf(s *session, p *place) (driver.Lease, error) {
 	if s.contact.stale(e.req.TTL / 2) {
 		if err := s.retry(e.ctx, s.prove); err != nil {
 			return driver.Lease{}, err
 		}
 	}
-	token := s.floor + uint64(own.Czxid)
+	token := s.floor + uint64(p.zxid)
 	if token >= 1<<55 {
 		return driver.Lease{}, fmt.Errorf("%w: token %d: the servers' transaction numbers are used up", driver.ErrUnavailable, token)
 	}

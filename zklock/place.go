@@ -15,27 +15,29 @@ type place struct {
 	dir    string
 	prefix string // of its name, which nobody else's has
 	path   string // "" while it is not known
+	zxid   int64  // the number of the transaction that has made it, once path is known
 	none   bool   // it is known that there is none
 }
 
-// join puts a node at the end of the line in dir. Whatever comes of it, leave cleans up.
-func (e *entry) join(s *session, dir, mark string) (*place, error) {
+// place returns a node of e that is still to be created in dir. Whatever comes of it, leave
+// cleans up.
+func (e *entry) place(s *session, dir, mark string) *place {
 	p := &place{s: s, dir: dir, prefix: prefixOf(e.req.Holder) + mark}
 	e.places = append(e.places, p)
-	return p, p.create(e.ctx, recordOf(e.req).bytes())
+	return p
 }
+
+// node returns the name of the node in its folder.
+func (p *place) node() string { return strings.TrimPrefix(p.path, p.dir+"/") }
 
 // create asks for the node until there is one. After a reply that was lost it looks for
 // the node by its prefix.
 func (p *place) create(ctx context.Context, data []byte) error {
 	s := p.s
 	for {
-		sent := time.Now()
-		path, err := s.conn.Create(p.dir+"/"+p.prefix, data, zk.FlagEphemeralSequential, s.d.opts.ACL)
+		err := p.ask(data)
 		switch {
 		case err == nil:
-			p.path = path
-			s.contact.wrote(sent)
 			return nil
 		case errors.Is(err, zk.ErrNoNode): // a parent vanishes when it has been empty for a while
 			if err := s.ensure(ctx, p.dir); err != nil {
@@ -54,6 +56,25 @@ func (p *place) create(ctx context.Context, data []byte) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// ask asks once for the node, in one transaction with a change to the session's own. The
+// answer to that change has the number of the transaction, which the answer to a
+// create has not, and which would cost another request.
+func (p *place) ask(data []byte) error {
+	s, sent := p.s, time.Now()
+	done, err := s.conn.Multi(
+		&zk.SetDataRequest{Path: s.node, Version: -1},
+		&zk.CreateRequest{Path: p.dir + "/" + p.prefix, Data: data, Acl: s.d.opts.ACL, Flags: zk.FlagEphemeralSequential})
+	if len(done) > 0 && errors.Is(done[0].Error, zk.ErrNoNode) {
+		return s.disown()
+	}
+	if err != nil {
+		return err
+	}
+	p.path, p.zxid = done[1].String, done[0].Stat.Mzxid
+	s.contact.wrote(sent)
+	return nil
 }
 
 // find looks for the node after its creation was cut off. What the session has asked for
@@ -77,7 +98,7 @@ func (p *place) find(ctx context.Context) error {
 				return err
 			}
 			if exists && stat.EphemeralOwner == s.id {
-				p.path = path
+				p.path, p.zxid = path, stat.Czxid
 				return nil
 			}
 		}

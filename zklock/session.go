@@ -307,13 +307,17 @@ func (s *session) prove() error {
 	case err == nil:
 		s.contact.wrote(sent)
 	case errors.Is(err, zk.ErrNoNode):
-		// Somebody has deleted it, and maybe what tokens stand on: begin anew, and leave
-		// the nodes of this session to run out.
-		s.wire.muted.Store(true)
-		s.end()
-		return errSessionOver
+		return s.disown()
 	}
 	return err
+}
+
+// disown ends the session after somebody has deleted its own node, and maybe what tokens
+// stand on: the next one begins anew, and the nodes of this one are left to run out.
+func (s *session) disown() error {
+	s.wire.muted.Store(true)
+	s.end()
+	return errSessionOver
 }
 
 // prepare makes the session's own node and finds out what tokens stand on, before

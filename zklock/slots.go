@@ -21,11 +21,7 @@ const (
 func (e *entry) takeSlot(s *session) (driver.Lease, error) {
 	dir := e.d.dir(e.req.Name)
 	locks, leases := dir+"/"+locksFolder, dir+"/"+leasesFolder
-	turn, err := e.join(s, locks, lockMark)
-	if err != nil {
-		return driver.Lease{}, err
-	}
-	children, err := s.list(e.ctx, locks)
+	turn, children, err := e.lineUp(s, locks, lockMark)
 	if err == nil {
 		err = e.admissibleSlot(s, dir, children)
 	}
@@ -36,22 +32,20 @@ func (e *entry) takeSlot(s *session) (driver.Lease, error) {
 	if err != nil {
 		return driver.Lease{}, lostIfGone(err)
 	}
-	slot, err := e.join(s, leases, leaseMark)
-	if err != nil {
-		return driver.Lease{}, err
+	slot := e.place(s, leases, leaseMark)
+	if err = slot.create(e.ctx, recordOf(e.req).bytes()); err == nil {
+		err = e.takeLease(s, slot)
 	}
-	own, err := e.takeLease(s, slot)
 	if err != nil {
 		return driver.Lease{}, err
 	}
 	turn.remove()
-	return e.leaseOf(s, own)
+	return e.leaseOf(s, slot)
 }
 
 // takeLease waits until the leases, of which slot is one, are no more than there are slots.
 // Only the first in line watches them.
-func (e *entry) takeLease(s *session, slot *place) (*zk.Stat, error) {
-	_, own, err := e.look(s, slot)
+func (e *entry) takeLease(s *session, slot *place) (err error) {
 	for err == nil {
 		var children []string
 		var changed <-chan zk.Event
@@ -62,17 +56,17 @@ func (e *entry) takeLease(s *session, slot *place) (*zk.Stat, error) {
 		line := lineOf(children)
 		switch {
 		case err != nil:
-			return nil, lostIfGone(err)
-		case !slices.ContainsFunc(line, func(c contender) bool { return slot.dir+"/"+c.node == slot.path }):
-			return nil, lostIfGone(zk.ErrNoNode)
+			return lostIfGone(err)
+		case !slices.ContainsFunc(line, func(c contender) bool { return c.node == slot.node() }):
+			return lostIfGone(zk.ErrNoNode)
 		case len(line) <= e.req.Slots:
-			return own, nil
+			return nil
 		case e.req.NoWait:
-			return nil, s.heldError(e.ctx, slot.dir, line[0])
+			return s.heldError(e.ctx, slot.dir, line[0])
 		}
 		err = e.waitEvent(s, changed)
 	}
-	return nil, err
+	return err
 }
 
 // full reports whether all slots are taken.
