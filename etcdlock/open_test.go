@@ -2,20 +2,11 @@ package etcdlock_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +40,7 @@ func refuses(t *testing.T, rawURL string, want error, text string) {
 
 func TestBadURLs(t *testing.T) {
 	t.Parallel()
-	cert, key := certificate(t)
+	cert, key := testserver.Certificate(t, "127.0.0.1")
 	for rawURL, text := range map[string]string{
 		"redis://h":                     `scheme "redis": want etcd`,
 		"etcd:h":                        "want etcd://HOST",
@@ -220,7 +211,7 @@ func TestForeignKey(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	cert, key := certificate(t)
+	cert, key := testserver.Certificate(t, "127.0.0.1")
 	etcd := server(t)
 	addr := overTLS(t, etcd.Addr, cert, key)
 	for _, params := range []string{"?ca=" + cert, "?insecure=true", "?cert=" + cert + "&key=" + key + "&ca=" + cert} {
@@ -245,28 +236,6 @@ func overTLS(t *testing.T, server, cert, key string) string {
 	}
 	relay(t, listener, server, pass, pass)
 	return listener.Addr().String()
-}
-
-// certificate writes a certificate for 127.0.0.1 that is signed by itself, and its key.
-func certificate(t *testing.T) (certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "pawl test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	must(t, err)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	must(t, err)
-	dir := t.TempDir()
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(dir, name)
-		must(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
-		return path
-	}
-	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", keyDER)
 }
 
 // levels returns what Check of d says of each thing, the worst where it says several.

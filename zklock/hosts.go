@@ -17,6 +17,7 @@ const lookupTimeout = 3 * time.Second
 type hosts struct {
 	mu    sync.Mutex
 	addrs []string
+	names map[string]string // by address: the name in the URL
 	next  int
 	tried int // since the last connection
 }
@@ -25,6 +26,7 @@ type hosts struct {
 func (h *hosts) Init(servers []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
+	h.names = make(map[string]string, len(servers))
 	for _, server := range servers {
 		host, port, err := net.SplitHostPort(server)
 		if err != nil {
@@ -35,7 +37,8 @@ func (h *hosts) Init(servers []string) error {
 			return fmt.Errorf("host %q: no such host", host)
 		}
 		for _, addr := range found {
-			h.addrs = append(h.addrs, net.JoinHostPort(addr, port))
+			addr = net.JoinHostPort(addr, port)
+			h.addrs, h.names[addr] = append(h.addrs, addr), host
 		}
 	}
 	rand.Shuffle(len(h.addrs), func(i, j int) { h.addrs[i], h.addrs[j] = h.addrs[j], h.addrs[i] })

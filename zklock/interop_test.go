@@ -299,6 +299,23 @@ func takesOver(t *testing.T, d, other driver.Driver, theirs peer, name string) {
 	must(t, d.Release(t.Context(), next.wait(t).Request))
 }
 
+// A reader of kazoo's keeps writers of ours out, and they keep it out, and readers share.
+// It takes no turns between writers: see the page on this backend.
+func TestInteropKazooReader(t *testing.T) {
+	t.Parallel()
+	server := one(t)
+	url := "zookeeper://" + server.Addr + settings + "&recipe=readwrite"
+	d, other := mustOpen(t, url), mustOpen(t, url)
+	theirs := kazoo(t, server.Addr, "read", "/interop-reader")
+	keepsOut(t, d, theirs, "interop-reader")
+	does(t, theirs, "wait", "acquired")
+	ours := acquire(t, d, request(d, "interop-reader", noWait, func(req *driver.Request) { req.Mode = driver.Shared }))
+	does(t, theirs, "release", "released")
+	does(t, theirs, "wait", "acquired")
+	must(t, d.Release(t.Context(), ours.Request))
+	takesOver(t, d, other, theirs, "interop-reader")
+}
+
 // A semaphore of Curator's and slots of ours are the same.
 func TestInteropSemaphore(t *testing.T) {
 	t.Parallel()

@@ -37,8 +37,12 @@ func (e *entry) peek(s *session) error {
 		return e.peekSlots(s, dir)
 	}
 	line, children, err := e.fresh(s, dir)
-	if err != nil || len(line) == 0 {
+	if err != nil {
 		return err
+	}
+	own := parse(e.d.opts.Recipe.markOf(e.req.Mode) + "0000000000") // as if it stood behind them
+	if blocker(append(line, own), len(line)) < 0 {
+		return nil
 	}
 	if err := e.admissible(s, dir, children); err != nil {
 		return err

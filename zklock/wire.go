@@ -17,6 +17,7 @@ var errMuted = errors.New("the session is over")
 // session was granted nor lets it go without ending it; both are done here, below it.
 type wire struct {
 	tls   *tls.Config // nil for none
+	hosts *hosts
 	muted atomic.Bool // nothing goes out any more
 
 	mu     sync.Mutex
@@ -31,7 +32,7 @@ func (w *wire) dial(network, address string, timeout time.Duration) (net.Conn, e
 		return nil, errMuted
 	}
 	sent := time.Now()
-	conn, err := dial(network, address, timeout, w.tls)
+	conn, err := dial(network, address, timeout, w.tlsTo(address))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dialed, w.err, w.conn = sent, err, nil
@@ -40,6 +41,17 @@ func (w *wire) dial(network, address string, timeout time.Duration) (net.Conn, e
 	}
 	w.conn = &greeted{Conn: conn, wire: w}
 	return w.conn, nil
+}
+
+// tlsTo returns the settings for address. Its certificate is for the name in the URL,
+// which go-zookeeper does not tell here.
+func (w *wire) tlsTo(address string) *tls.Config {
+	if w.tls == nil || w.tls.ServerName != "" {
+		return w.tls
+	}
+	config := w.tls.Clone()
+	config.ServerName = w.hosts.names[address]
+	return config
 }
 
 func dial(network, address string, timeout time.Duration, config *tls.Config) (net.Conn, error) {
