@@ -49,6 +49,12 @@ func BenchmarkPeer(b *testing.B) {
 			}
 		}},
 	}
+	for _, side := range sides { // a JVM is slow at first, whoever comes first
+		turn := side.with(b, "warm-"+side.name)
+		for range 500 {
+			must(b, turn())
+		}
+	}
 	for _, load := range []struct {
 		name    string
 		workers int
