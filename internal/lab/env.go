@@ -24,10 +24,19 @@ const (
 	BeforeWrite Point = iota
 	// InsideWrite is between two statements of the transaction that writes.
 	InsideWrite
+	// BetweenCommands is between two commands to the lock server that should have been
+	// one. Only strategies that name it in At pass it.
+	BetweenCommands
+	// BeforeCommit is after the last statement of the transaction that writes. Only
+	// strategies that name it in At pass it.
+	BeforeCommit
 )
 
 // pointOf returns where fault strikes.
-func pointOf(fault Fault) Point {
+func (s *Strategy) pointOf(fault Fault) Point {
+	if p, ok := s.At[fault]; ok {
+		return p
+	}
 	if fault == Kill {
 		return InsideWrite
 	}
@@ -48,10 +57,12 @@ type Env struct {
 	// TTL is that of locks in this run.
 	TTL time.Duration
 
-	job    job
-	out    *speaker
-	resume chan struct{}
-	passes atomic.Int64
+	job      job
+	strategy *Strategy
+	finish   []func(ctx context.Context) error
+	out      *speaker
+	resume   chan struct{}
+	passes   atomic.Int64
 	// gate is held for writing by whom the fault pauses, and for reading by those who
 	// write to the database.
 	gate sync.RWMutex
@@ -87,6 +98,14 @@ func (e *Env) Refused(token uint64) {
 	e.out.say(message{Kind: kindRefused, Token: token, At: time.Now()})
 }
 
+// Wrote notes that orders whose buyers have their answer are in the database by now.
+// Their number per second counts until the last of these.
+func (e *Env) Wrote() { e.out.say(message{Kind: kindWrote, At: time.Now()}) }
+
+// Finish has do called once all buyers of this process have an answer, before the
+// process ends. It gets a context that ends with a buyer's patience. Only New calls it.
+func (e *Env) Finish(do func(ctx context.Context) error) { e.finish = append(e.finish, do) }
+
 // Held notes for the timeline that buyer is in the critical section from now on, until
 // what it returns is called. token is 0 where there is none.
 func (e *Env) Held(buyer int, token uint64) (left func()) {
@@ -102,7 +121,7 @@ func (e *Env) Held(buyer int, token uint64) (left func()) {
 // struck, once.
 func (e *Env) Failpoint(p Point) {
 	fault := e.job.Setup.Fault
-	if fault == None || p != pointOf(fault) || e.passes.Add(1) <= int64(e.job.Passes) || !e.claim() {
+	if fault == None || p != e.strategy.pointOf(fault) || !e.due() || !e.claim() {
 		return
 	}
 	if fault == Pause {
@@ -111,6 +130,11 @@ func (e *Env) Failpoint(p Point) {
 	}
 	e.out.say(message{Kind: kindAt, At: time.Now()})
 	<-e.resume
+}
+
+// due reports whether the failpoint has been passed often enough.
+func (e *Env) due() bool {
+	return e.strategy.Early || e.passes.Add(1) > int64(e.job.Passes)
 }
 
 // claim reports whether this is the first to reach the failpoint in any process.

@@ -144,8 +144,19 @@ type Strategy struct {
 	Needs Needs
 	// On are the databases that it is for; nil is all.
 	On []fence.Dialect
+	// Prepare, if not nil, makes what the strategy needs beside the scenario's tables,
+	// after these.
+	Prepare func(ctx context.Context, db *DB, setup Setup) error
 	// Expect is what theory says of a run.
 	Expect func(Setup) Outcome
+	// At are the faults that strike elsewhere than with other strategies.
+	At map[Fault]Point
+	// Early: the fault strikes the first time that its failpoint is reached, for a
+	// strategy that comes there seldom.
+	Early bool
+	// Blocks, if not nil, reports whether whom the fault has struck keeps everybody else out
+	// until it goes on, so that the run does not wait long to see the others sell meanwhile.
+	Blocks func(Setup) bool
 	// New returns what serves a buyer. It is called once in every worker process and
 	// what it returns by many goroutines.
 	New func(env *Env) Serve
@@ -194,6 +205,8 @@ const (
 	Bought  Answer = "bought"
 	SoldOut Answer = "sold out"
 	GaveUp  Answer = "gave up" // too many retries
+	// OverLimit: the buyer has as many as one may have.
+	OverLimit Answer = "over the limit"
 )
 
 // The answers that the lab gives where a strategy has none.

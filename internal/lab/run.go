@@ -33,9 +33,10 @@ type run struct {
 // do runs it, and leaves no process behind.
 func (r *run) do(ctx context.Context) (Result, error) {
 	r.events = make(chan event)
+	defer r.sweep()
 	defer r.restore()
 	defer r.stop()
-	if err := r.session.Scenario.Prepare(ctx, r.session.db, r.setup); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return Result{}, fmt.Errorf("prepare the tables: %w", err)
 	}
 	for _, buyers := range r.shares() {
@@ -58,6 +59,14 @@ func (r *run) do(ctx context.Context) (Result, error) {
 	result := newResult(r.strategy, r.setup, counts, &r.tally)
 	result.Timeline = r.recorder.timeline()
 	return result, nil
+}
+
+// prepare makes the tables anew.
+func (r *run) prepare(ctx context.Context) error {
+	if err := r.session.Scenario.Prepare(ctx, r.session.db, r.setup); err != nil || r.strategy.Prepare == nil {
+		return err
+	}
+	return r.strategy.Prepare(ctx, r.session.db, r.setup)
 }
 
 // shares gives each process its buyers, in an order that depends on the seed.
@@ -126,6 +135,8 @@ func (r *run) handle(ev event) error {
 	case kindRefused:
 		r.tally.refused++
 		r.recorder.mark("refused", ev.proc.number, ev.Token, ev.At)
+	case kindWrote:
+		r.tally.lastOrder = time.Now()
 	case kindFailed:
 		return fmt.Errorf("a worker cannot work: %s", ev.Text)
 	case kindAnswer:
@@ -223,7 +234,7 @@ type tally struct {
 	begin      time.Time
 	bought     []time.Duration // how long each took
 	lastOrder  time.Time
-	soldOut    int
+	soldOut    int // or were told that they have enough
 	gaveUp     int
 	failed     int
 	firstError string
@@ -238,7 +249,7 @@ func (t *tally) add(m message) {
 	case Bought:
 		t.bought = append(t.bought, m.Took)
 		t.lastOrder = time.Now()
-	case SoldOut:
+	case SoldOut, OverLimit:
 		t.soldOut++
 	case GaveUp:
 		t.gaveUp++

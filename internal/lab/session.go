@@ -139,14 +139,11 @@ func (s *Session) open(ctx context.Context) error {
 }
 
 func (s *Session) newRun(strategy Strategy, locks *LockServer, fault Fault) *run {
-	ttl := pawl.DefaultTTL
-	if fault != None {
-		ttl = s.TTL
-	}
 	setup := Setup{
 		Stock: s.Stock, Products: s.Products, Limit: s.Limit, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
 		Fault: fault, Locks: locks.scheme(), DB: s.db.Dialect,
 	}
+	ttl, patience := s.times(strategy, setup)
 	id := rand.Text()
 	return &run{session: s, strategy: strategy, locks: locks, setup: setup, job: job{
 		Scenario: s.Scenario.Name,
@@ -156,11 +153,27 @@ func (s *Session) newRun(strategy Strategy, locks *LockServer, fault Fault) *run
 		Locks:    locks.url(),
 		Lock:     "pawl-lab:" + s.Scenario.Name + ":" + id,
 		TTL:      ttl,
-		Patience: s.Patience,
+		Patience: patience,
 		Think:    DefaultThink,
 		Claim:    filepath.Join(s.dir, id),
 		Passes:   s.random.IntN(max(1, s.Stock/(4*s.Procs))),
 	}}
+}
+
+// times returns the TTL of locks in a run and the patience of its buyers. They are
+// short where nothing hangs on them, so that a session does not last for ever.
+func (s *Session) times(strategy Strategy, setup Setup) (ttl, patience time.Duration) {
+	ttl, patience = s.TTL, s.Patience
+	switch {
+	case setup.Fault == None:
+		ttl = pawl.DefaultTTL
+	case strategy.Needs == NoLocks:
+		ttl /= 4 // nothing expires; a fault need only be long enough for others to sell
+	}
+	if strategy.Expect(setup) == Stuck {
+		patience /= 4 // as theory has it, no answer comes
+	}
+	return ttl, patience
 }
 
 func (s *Session) progress(r *run) {

@@ -48,7 +48,7 @@ func (r *run) lift(now time.Time) error {
 		return nil
 	}
 	r.mend(s)
-	if s.bought > 0 || r.othersIdle() || now.Sub(s.since) > r.job.Patience/2 {
+	if s.bought > 0 || r.othersIdle() || now.Sub(s.since) > r.longest() {
 		s.over = true
 		r.recorder.mark("over", s.proc.number, 0, now)
 		s.proc.tell(lineResume)
@@ -61,6 +61,15 @@ func (r *run) lift(now time.Time) error {
 		return nil
 	}
 	return s.shake(now, 3*r.job.TTL)
+}
+
+// longest is how long a fault lasts while nobody sells: long enough to see that nobody
+// does.
+func (r *run) longest() time.Duration {
+	if blocks := r.strategy.Blocks; blocks != nil && blocks(r.setup) {
+		return min(2*r.job.TTL, r.job.Patience/2)
+	}
+	return r.job.Patience / 2
 }
 
 // mend lets everybody reach the lock server again. Orders count from now on: before,

@@ -41,6 +41,7 @@ const (
 	kindRefused kind = "refused" // a stale write was refused
 	kindHeld    kind = "held"    // a buyer has got into the critical section
 	kindLeft    kind = "left"    // and has left it
+	kindWrote   kind = "wrote"   // orders that were promised are written
 	kindAt      kind = "at"      // is at the failpoint
 	kindFailed  kind = "failed"  // cannot work
 )

@@ -50,7 +50,7 @@ func work(scenarios []*Scenario, in io.Reader, out *speaker) error {
 	out.say(message{Kind: kindReady})
 	<-begin
 	w.serveAll()
-	return w.env.close()
+	return errors.Join(w.env.end(), w.env.close())
 }
 
 // worker serves the buyers of one job.
@@ -72,7 +72,7 @@ func newWorker(scenarios []*Scenario, j job, out *speaker) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := &Env{DB: db, Setup: j.Setup, Lock: j.Lock, TTL: j.TTL, job: j, out: out, resume: make(chan struct{})}
+	env := &Env{DB: db, Setup: j.Setup, Lock: j.Lock, TTL: j.TTL, job: j, strategy: &strategy, out: out, resume: make(chan struct{})}
 	if err := env.openLocks(ctx, strategy.Needs); err != nil {
 		return nil, err
 	}
@@ -91,6 +91,17 @@ func (e *Env) openLocks(ctx context.Context, needs Needs) (err error) {
 		}
 	}
 	return err
+}
+
+// end does what is left to do when the buyers are gone.
+func (e *Env) end() error {
+	ctx, cancel := context.WithTimeout(context.Background(), e.job.Patience)
+	defer cancel()
+	var errs []error
+	for _, do := range e.finish {
+		errs = append(errs, do(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // close gives up to the TTL for what is still held.
