@@ -3,7 +3,6 @@ package flashsale
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/pawl-go/pawl/internal/lab"
 )
@@ -16,42 +15,25 @@ var conditional = lab.Strategy{
 	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
-			s, err := readStock(ctx, env, productOf(env, buyer)) // the page that the buyer looks at
-			if err != nil {
-				return "", err
-			}
-			if s.num <= 0 {
-				return lab.SoldOut, nil
+			s, err := readStock(ctx, env, buyer) // the page that the buyer looks at
+			if no := s.refusal(); err != nil || no != "" {
+				return no, err
 			}
 			env.Think()
 			env.Failpoint(lab.BeforeWrite)
-			err = sell(ctx, env, buyer, takeIfLeft(ctx, env, productOf(env, buyer)))
-			if errors.Is(err, errTooLate) {
-				return lab.SoldOut, nil
-			}
-			return answer(err)
+			return answerLimited(sell(ctx, env, buyer, takeIfLeft(ctx, env, buyer, productOf(env, buyer))))
 		}
 	},
 }
 
-// errTooLate: the condition of an update did not hold any more.
-var errTooLate = errors.New("too late")
-
-func takeIfLeft(ctx context.Context, env *lab.Env, product int) change {
+// takeIfLeft takes a piece from a row of the stock if there is one. The customer's own row
+// comes first, for which few wait, so that all wait for the stock in the same order.
+func takeIfLeft(ctx context.Context, env *lab.Env, buyer, row int) change {
 	return func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ? AND num - 1 >= 0"), product)
+		if err := countIn(ctx, env, tx, buyer); err != nil {
+			return err
+		}
+		result, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ? AND num - 1 >= 0"), row)
 		return oneRow(result, err)
 	}
-}
-
-// oneRow returns errTooLate unless the update has changed a row.
-func oneRow(result sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	n, err := result.RowsAffected()
-	if err == nil && n == 0 {
-		return errTooLate
-	}
-	return err
 }

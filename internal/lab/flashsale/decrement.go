@@ -13,16 +13,13 @@ var decrement = lab.Strategy{
 	Why: "No update is lost, because the database subtracts. But whoever has read that one piece is left takes it, " +
 		"however many have: the stock falls below zero.",
 	Expect: func(s lab.Setup) lab.Outcome {
-		return lab.Oversells.If(s.AtOnce() > 1 && s.Buyers > s.Stock*s.Products)
+		return lab.Oversells.If(s.AtOnce() > 1 && (s.Buyers > s.Stock*s.Products || s.Limit > 0))
 	},
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
-			s, err := readStock(ctx, env, productOf(env, buyer))
-			if err != nil {
-				return "", err
-			}
-			if s.num <= 0 {
-				return lab.SoldOut, nil
+			s, err := readStock(ctx, env, buyer)
+			if no := s.refusal(); err != nil || no != "" {
+				return no, err
 			}
 			env.Think()
 			env.Failpoint(lab.BeforeWrite)

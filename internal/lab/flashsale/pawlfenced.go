@@ -19,6 +19,7 @@ var pawlFenced = lab.Strategy{
 		"in line again.",
 	Needs:  lab.PawlLocks,
 	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
+	Blocks: renewed,
 	New: func(env *lab.Env) lab.Serve {
 		f := fenced{env: env, row: fence.SQL{Dialect: env.DB.Dialect, Table: "pawl_lab_stock", Key: "id", Token: "fence"}}
 		return underLock(env, guard{enter: f.enter, write: f.write})

@@ -21,12 +21,9 @@ var readThenWrite = lab.Strategy{
 
 // buyByReading is right when nobody else does the same meanwhile.
 func buyByReading(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error) {
-	s, err := readStock(ctx, env, productOf(env, buyer))
-	if err != nil {
-		return "", err
-	}
-	if s.num <= 0 {
-		return lab.SoldOut, nil
+	s, err := readStock(ctx, env, buyer)
+	if no := s.refusal(); err != nil || no != "" {
+		return no, err
 	}
 	env.Think()
 	env.Failpoint(lab.BeforeWrite)

@@ -22,35 +22,56 @@ var version = lab.Strategy{
 	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
-			for try := range versionTries {
-				told, err := tryVersion(ctx, env, buyer)
-				if !errors.Is(err, errTooLate) {
-					return told, err
-				}
-				backOff(try)
-			}
-			return lab.GaveUp, nil
+			return retried(versionTries, isTooLate, func() (lab.Answer, error) { return tryVersion(ctx, env, buyer) })
+		}
+	},
+}
+
+var versionNoRetry = lab.Strategy{
+	Name: "version-no-retry",
+	Line: "the same, and who comes too late is sent away",
+	Why: "Nothing is sold twice. But of all who have read the same version one gets a piece and the others are told " +
+		"to try later, although there is enough: pieces stay unsold in front of buyers who wanted them.",
+	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
+	New: func(env *lab.Env) lab.Serve {
+		return func(ctx context.Context, buyer int) (lab.Answer, error) {
+			return retried(1, isTooLate, func() (lab.Answer, error) { return tryVersion(ctx, env, buyer) })
 		}
 	},
 }
 
 func tryVersion(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error) {
-	s, err := readStock(ctx, env, productOf(env, buyer))
-	if err != nil {
-		return "", err
-	}
-	if s.num <= 0 {
-		return lab.SoldOut, nil
+	return buyIfUnchanged(ctx, env, buyer, func(tx *sql.Tx, s stock) (sql.Result, error) {
+		return tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = ?, version = version + 1 WHERE id = ? AND version = ?"),
+			s.num-1, productOf(env, buyer), s.version)
+	})
+}
+
+// buyIfUnchanged is read-then-write with an update that changes no row if the row is not
+// the one that was read; it returns errTooLate then.
+func buyIfUnchanged(ctx context.Context, env *lab.Env, buyer int, update func(tx *sql.Tx, s stock) (sql.Result, error)) (lab.Answer, error) {
+	s, err := readStock(ctx, env, buyer)
+	if no := s.refusal(); err != nil || no != "" {
+		return no, err
 	}
 	env.Think()
 	env.Failpoint(lab.BeforeWrite)
-	return answer(sell(ctx, env, buyer, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx,
-			env.DB.SQL("UPDATE pawl_lab_stock SET num = ?, version = version + 1 WHERE id = ? AND version = ?"),
-			s.num-1, productOf(env, buyer), s.version)
-		return oneRow(result, err)
-	}))
+	return answer(sell(ctx, env, buyer, func(tx *sql.Tx) error { return oneRow(update(tx, s)) }))
 }
+
+// retried tries again, up to so many times in all, after an error that again accepts.
+func retried(tries int, again func(error) bool, try func() (lab.Answer, error)) (lab.Answer, error) {
+	for i := range tries {
+		told, err := try()
+		if !again(err) {
+			return told, err
+		}
+		backOff(i)
+	}
+	return lab.GaveUp, nil
+}
+
+func isTooLate(err error) bool { return errors.Is(err, errTooLate) }
 
 // backOff waits up to 1 ms longer after each try, and up to 20 ms: losers that come
 // back together lose again.

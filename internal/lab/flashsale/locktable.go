@@ -1,0 +1,75 @@
+package flashsale
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pawl-go/pawl/internal/lab"
+)
+
+var lockTable = lab.Strategy{
+	Name: "lock-table",
+	Line: "INSERT a row with a unique name, work, DELETE it",
+	Why: "The unique index lets one in. But the row is no lock that the database knows of: it has no expiry and no owner, " +
+		"so a holder that dies leaves it there and nobody gets in again; and whoever asks twice waits for itself.",
+	Prepare: func(ctx context.Context, db *lab.DB, _ lab.Setup) error {
+		return db.ExecAll(ctx, "DROP TABLE IF EXISTS pawl_lab_locks", "CREATE TABLE pawl_lab_locks (name VARCHAR(200) PRIMARY KEY)")
+	},
+	Expect: func(s lab.Setup) lab.Outcome { return lab.Stuck.If(s.Fault == lab.Kill && s.Buyers > 1) },
+	Blocks: always,
+	New: func(env *lab.Env) lab.Serve {
+		t := rowLocks{env.DB}
+		return func(ctx context.Context, buyer int) (lab.Answer, error) {
+			name := fmt.Sprint("stock:", productOf(env, buyer))
+			if err := await(ctx, func() (bool, error) { return t.take(ctx, name) }); err != nil {
+				return "", err
+			}
+			defer t.give(ctx, name)
+			defer env.Held(buyer, 0)()
+			return buyByReading(ctx, env, buyer)
+		}
+	},
+}
+
+// rowLocks are locks that are rows.
+type rowLocks struct{ db *lab.DB }
+
+func (t rowLocks) take(ctx context.Context, name string) (bool, error) {
+	result, err := t.db.ExecContext(ctx, t.db.SQL(t.db.OrIgnore("INSERT INTO pawl_lab_locks (name) VALUES (?)")), name)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n == 1, err
+}
+
+// give deletes the row, whatever else happens: nobody else would.
+func (t rowLocks) give(ctx context.Context, name string) {
+	ctx = context.WithoutCancel(ctx)
+	_, _ = retried(versionTries, lab.Conflict, func() (lab.Answer, error) {
+		_, err := t.db.ExecContext(ctx, t.db.SQL("DELETE FROM pawl_lab_locks WHERE name = ?"), name)
+		return "", err
+	})
+}
+
+// pollEvery is how long those who wait for a lock that tells nobody sleep at most before
+// they look again: less than tutorials have, so that it is not the sleep that makes a
+// strategy slow.
+const pollEvery = 10 * time.Millisecond
+
+// await asks again and again for a lock until it has it or ctx ends. An error is no
+// answer: a shop asks again then, too.
+func await(ctx context.Context, take func() (bool, error)) error {
+	for {
+		if got, err := take(); got && err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rand.N(pollEvery)):
+		}
+	}
+}
