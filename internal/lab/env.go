@@ -109,7 +109,7 @@ func (e *Env) Finish(do func(ctx context.Context) error) { e.finish = append(e.f
 // Held notes for the timeline that buyer is in the critical section from now on, until
 // what it returns is called. token is 0 where there is none.
 func (e *Env) Held(buyer int, token uint64) (left func()) {
-	if e.job.Setup.Fault == None {
+	if e.Setup.Fault == None {
 		return func() {}
 	}
 	e.out.say(message{Kind: kindHeld, Buyer: buyer, Token: token, At: time.Now()})
@@ -120,7 +120,7 @@ func (e *Env) Held(buyer int, token uint64) (left func()) {
 // process is killed, or has been struck and told to go on. One worker of a run is
 // struck, once.
 func (e *Env) Failpoint(p Point) {
-	fault := e.job.Setup.Fault
+	fault := e.Setup.Fault
 	if fault == None || p != e.strategy.pointOf(fault) || !e.due() || !e.claim() {
 		return
 	}

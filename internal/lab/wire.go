@@ -58,13 +58,17 @@ type message struct {
 	At     time.Time     `json:",omitzero"` // when it was said
 }
 
-// speaker writes messages, each with one write.
+// speaker writes messages, each with one write. The one of an Env that no worker has made
+// is nil and says nothing.
 type speaker struct {
 	mu  sync.Mutex
 	out io.Writer
 }
 
 func (s *speaker) say(m message) {
+	if s == nil {
+		return
+	}
 	line, err := json.Marshal(m)
 	if err != nil {
 		panic(err) // a message of plain fields

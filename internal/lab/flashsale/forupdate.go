@@ -20,9 +20,9 @@ var forUpdate = lab.Strategy{
 		if env.DB.Dialect == fence.SQLite {
 			lock = "" // every transaction of the lab is BEGIN IMMEDIATE there
 		}
-		return func(ctx context.Context, buyer int) (lab.Answer, error) {
+		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 			return buyInTx(ctx, env, buyer, inTx{lock: lock})
-		}
+		})
 	},
 }
 

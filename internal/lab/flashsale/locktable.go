@@ -21,7 +21,7 @@ var lockTable = lab.Strategy{
 	Blocks: always,
 	New: func(env *lab.Env) lab.Serve {
 		t := rowLocks{env.DB}
-		return func(ctx context.Context, buyer int) (lab.Answer, error) {
+		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 			name := fmt.Sprint("stock:", productOf(env, buyer))
 			if err := await(ctx, func() (bool, error) { return t.take(ctx, name) }); err != nil {
 				return "", err
@@ -29,7 +29,7 @@ var lockTable = lab.Strategy{
 			defer t.give(ctx, name)
 			defer env.Held(buyer, 0)()
 			return buyByReading(ctx, env, buyer)
-		}
+		})
 	},
 }
 

@@ -54,7 +54,7 @@ type guard struct {
 // underLock is read-then-write under the lock. A buyer whose lock is lost before the
 // write stands in line again, as does one whom the lock server does not answer.
 func underLock(env *lab.Env, g guard) lab.Serve {
-	return func(ctx context.Context, buyer int) (lab.Answer, error) {
+	return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 		for {
 			told, err := tryLocked(ctx, env, buyer, g)
 			if ctx.Err() != nil || !errors.Is(err, pawl.ErrLost) && !errors.Is(err, pawl.ErrUnavailable) {
@@ -62,7 +62,7 @@ func underLock(env *lab.Env, g guard) lab.Serve {
 			}
 			env.Think()
 		}
-	}
+	})
 }
 
 // lockOf returns the name of the lock on what a buyer wants.

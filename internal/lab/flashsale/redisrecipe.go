@@ -16,7 +16,7 @@ type recipe struct {
 
 // underRecipe is read-then-write under a recipe's lock.
 func underRecipe(env *lab.Env, r recipe) lab.Serve {
-	return func(ctx context.Context, buyer int) (lab.Answer, error) {
+	return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 		key, me := lockOf(env, buyer), rand.Text()
 		if err := await(ctx, func() (bool, error) { return r.take(ctx, key, me) }); err != nil {
 			return "", err
@@ -24,7 +24,7 @@ func underRecipe(env *lab.Env, r recipe) lab.Serve {
 		defer r.give(context.WithoutCancel(ctx), key, me)
 		defer env.Held(buyer, 0)()
 		return buyByReading(ctx, env, buyer)
-	}
+	})
 }
 
 // anyDelete gives a lock back whoever has it.

@@ -106,6 +106,18 @@ func look(ctx context.Context, env *lab.Env, q querier, buyer int, lock string) 
 	return s, err
 }
 
+// unlessSoldOut has the buyer look at the page before standing in any line: most come when
+// all is sold, and a shop does not have them wait to be told so.
+func unlessSoldOut(env *lab.Env, serve lab.Serve) lab.Serve {
+	return func(ctx context.Context, buyer int) (lab.Answer, error) {
+		s, err := readStock(ctx, env, buyer)
+		if no := s.refusal(); err != nil || no != "" {
+			return no, err
+		}
+		return serve(ctx, buyer)
+	}
+}
+
 // races is what comes of those who decide by an old number.
 func races(s lab.Setup) lab.Outcome {
 	if s.Buyers > s.Stock*s.Products {

@@ -17,8 +17,8 @@ var serializable = lab.Strategy{
 	Blocks: always, // on MySQL and SQLite; on PostgreSQL the others sell meanwhile
 	New: func(env *lab.Env) lab.Serve {
 		how := inTx{opts: &sql.TxOptions{Isolation: sql.LevelSerializable}}
-		return func(ctx context.Context, buyer int) (lab.Answer, error) {
+		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 			return retried(versionTries, lab.Conflict, func() (lab.Answer, error) { return buyInTx(ctx, env, buyer, how) })
-		}
+		})
 	},
 }

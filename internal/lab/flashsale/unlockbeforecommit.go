@@ -19,7 +19,7 @@ var unlockBeforeCommit = lab.Strategy{
 	At:     map[lab.Fault]lab.Point{lab.Pause: lab.BeforeCommit, lab.Slow: lab.BeforeCommit, lab.Restart: lab.BeforeCommit, lab.Cut: lab.BeforeCommit},
 	Blocks: always,
 	New: func(env *lab.Env) lab.Serve {
-		return func(ctx context.Context, buyer int) (lab.Answer, error) {
+		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 			for {
 				told, err := buyAndUnlock(ctx, env, buyer)
 				if ctx.Err() != nil || !errors.Is(err, pawl.ErrUnavailable) {
@@ -27,7 +27,7 @@ var unlockBeforeCommit = lab.Strategy{
 				}
 				env.Think()
 			}
-		}
+		})
 	},
 }
 
