@@ -43,10 +43,10 @@ func outlivesKey(s lab.Setup) lab.Outcome {
 // the connection is cut after the key was set and before the answer came; with one product
 // the struck holder has the only key, and nobody is there to lose it.
 func outlivesKeyForEver(s lab.Setup) lab.Outcome {
-	switch {
-	case s.Fault == lab.Kill:
+	switch s.Fault {
+	case lab.Kill:
 		return lab.Stuck.If(s.Buyers > 1)
-	case s.Fault == lab.Cut:
+	case lab.Cut:
 		return lab.Stuck.If(s.Products > 1)
 	}
 	return races(s).If(s.AtOnce() > 1 && s.Fault == lab.Restart)
