@@ -29,7 +29,7 @@ func Scenario() *lab.Scenario {
 			processMutex, processMutexPerKey,
 			forUpdate, forShareThenUpdate, version, versionNoRetry, timestamp, conditional, serializable, lockTable,
 			redisGetSet, redisSetnx, redisSetnxExpire, redisSetNxEx, redisOwnerGetDel, redisOwnerLua,
-			unlockBeforeCommit, pawlLock, pawlFenced,
+			unlockBeforeCommit, pawlLock, pawlFenced, pawlTx,
 			segments, reserve,
 		},
 		Prepare: prepare,

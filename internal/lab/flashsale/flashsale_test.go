@@ -218,6 +218,7 @@ func TestExpectations(t *testing.T) {
 		"unlock-before-commit":  racy,
 		"pawl":                  {safe, safe, over, safe, over, over, safe, over, safe},
 		"pawl-fenced":           all(safe),
+		"pawl-tx":               all(safe),
 		"segments":              all(safe),
 		"reserve":               {safe, safe, safe, safe, lost, safe, safe, safe, safe},
 	}

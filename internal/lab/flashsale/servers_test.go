@@ -36,7 +36,7 @@ func TestServerFaults(t *testing.T) {
 }
 
 // What is peculiar to a database: its locks, its errors, its dialect.
-const onServers = "for-update,for-share-then-update,version,conditional,serializable,segments,reserve"
+const onServers = "for-update,for-share-then-update,version,conditional,serializable,segments,reserve,pawl-tx"
 
 func TestOnPostgres(t *testing.T) {
 	t.Parallel()
