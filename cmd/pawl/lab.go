@@ -131,6 +131,14 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 	if err := fillSession(cmd, session, flags); err != nil {
 		return &exitError{codeUsage, err}
 	}
+	var page *pageFile
+	if cmd.Flags().Changed("report") {
+		var err error
+		if page, err = openPage(flags.report); err != nil {
+			return err
+		}
+		defer page.close()
+	}
 	ctx, stop, code := untilEnded(cmd.Context())
 	defer stop()
 	closeServers, err := useServers(ctx, session, flags)
@@ -148,8 +156,8 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 	case err != nil:
 		return err
 	}
-	if flags.report != "" {
-		if err := writePage(flags.report, report); err != nil {
+	if page != nil {
+		if err := page.write(session.Scenario, report); err != nil {
 			return err
 		}
 	}
