@@ -103,7 +103,7 @@ func (c *barChart) measure() {
 }
 
 func (c *barChart) logGrid(from int, decades float64) {
-	const apart = 24 // a label of six digits needs this part of a phone's chart
+	const apart = 36 // a label of six digits needs this part of a phone's chart
 	last := percent(-apart)
 	for i := 0; float64(i) <= decades; i++ {
 		line := gridLine{X: percent(100 * float64(i) / decades)}

@@ -16,7 +16,7 @@ import (
 	"github.com/pawl-go/pawl/internal/lab"
 )
 
-//go:embed page.html figures.html timeline.html page.css
+//go:embed page.html ladder.html timeline.html figures.html page.css
 var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{

@@ -20,15 +20,16 @@ const (
 
 // chart is the timeline of one run.
 type chart struct {
-	ID, Title, Story string
-	Height, AxisY    int
-	Callouts         []callout
-	Lanes            []lane
-	Bars             []bar
-	Crosses          []cross
-	Cuts             []piece
-	Ticks            []tick
-	Events           []event
+	ID, Run, Title string
+	Story          string
+	Height, AxisY  int
+	Callouts       []callout
+	Lanes          []lane
+	Bars           []bar
+	Crosses        []cross
+	Cuts           []piece
+	Ticks          []tick
+	Events         []event
 }
 
 // LanesHeight is that of all lanes together.
@@ -102,7 +103,7 @@ type plot struct {
 func newChart(id string, words lab.Words, run *lab.Result) chart {
 	p := &plot{run: run, line: run.Timeline, ranks: ranks(run.Timeline), middle: make(map[int]int)}
 	p.axis = newAxis(moments(p.line))
-	p.ID, p.Title = id, run.Strategy+", "+runLabel(run)
+	p.ID, p.Run, p.Title = id, capital(runLabel(run)), run.Strategy+", "+runLabel(run)
 	p.Story = p.story()
 	p.Events = p.events(words)
 	p.Cuts, p.Ticks = p.axis.cuts(), p.axis.ticks()
