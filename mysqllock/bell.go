@@ -10,12 +10,16 @@ import (
 )
 
 // bell is how a client that waits is woken by another, on a server that has no
-// notifications. The client keeps one connection asleep (SLEEP), which holds a name of the
-// client's with GET_LOCK. Who grants a lock to that client ends the sleep: KILL QUERY of
-// the connection that holds the name. The statement that sleeps does so only while as many
-// wait as the sleeper has just seen, so that no grant falls between looking and sleeping. (Two
-// statements sent together would not do: a ring between them leaves the client waiting for
-// the answer to the second, on both engines.)
+// notifications. The client has one connection, the sleeper, that holds a name of the
+// client's with GET_LOCK, and waits for another, its bed, which a second connection of the
+// client keeps. Who grants a lock to that client ends this waiting: KILL QUERY of the
+// connection that holds the name. The statement that waits does so only while as many stand
+// in line as the sleeper has just seen, so that no grant falls between looking and sleeping.
+// (Two statements sent together would not do: a ring between them leaves the client waiting
+// for the answer to the second, on both engines.)
+//
+// SLEEP would need no second connection, but all of MariaDB's sleepers share one mutex, and a
+// KILL that meets another there takes two seconds, in which nobody sleeps or wakes.
 //
 // A bell is a hint. Where it is not heard, the watcher's own looks find the grant.
 type bell struct {
@@ -37,9 +41,11 @@ const (
 	bellAgain = time.Second
 )
 
-// bellName is the name that the sleeper of a client holds. It fits into the 64 characters
-// of MySQL.
+// bellName is the name that the sleeper of a client holds, and bedName the one that it
+// waits for. They fit into the 64 characters of MySQL.
 func bellName(client string) string { return "pawl:" + client }
+
+func bedName(client string) string { return "pawl~" + client }
 
 // ring wakes a client. Nothing is lost when it fails.
 func (c *conn) ring(client string) {
@@ -76,14 +82,16 @@ func (b *bell) run() {
 // listen hangs up a bell and listens to it. It returns nil when it is not needed any more.
 func (b *bell) listen() error {
 	life := b.conn.life
-	session, err := b.hangUp(life)
+	bed, err := b.hold(life, bedName(b.conn.client))
 	if err != nil {
 		return err
 	}
-	defer func() {
-		discard(session) // it holds a name
-		_ = session.Close()
-	}()
+	defer end(bed)
+	session, err := b.hold(life, bellName(b.conn.client))
+	if err != nil {
+		return err
+	}
+	defer end(session)
 	idle := time.NewTimer(idleBell)
 	defer idle.Stop()
 	for {
@@ -113,7 +121,8 @@ func (b *bell) takeDown() bool {
 	return !b.running
 }
 
-func (b *bell) hangUp(life context.Context) (*sql.Conn, error) {
+// hold returns a connection that holds name.
+func (b *bell) hold(life context.Context, name string) (*sql.Conn, error) {
 	ctx, cancel := context.WithTimeout(life, b.conn.db.timeout)
 	defer cancel()
 	session, err := b.conn.db.pool.Conn(ctx)
@@ -121,13 +130,22 @@ func (b *bell) hangUp(life context.Context) (*sql.Conn, error) {
 		return nil, err
 	}
 	var got sql.NullInt64
-	err = session.QueryRowContext(ctx, statement("attend"), bellName(b.conn.client)).Scan(&got)
+	err = session.QueryRowContext(ctx, statement("attend"), name).Scan(&got)
 	if err == nil && got.Int64 == 1 {
 		return session, nil
 	}
-	discard(session)
-	return nil, errors.Join(fmt.Errorf("the name of the bell is taken: %v", got), err, session.Close())
+	end(session)
+	return nil, errors.Join(fmt.Errorf("%s is taken: %v", name, got), err)
 }
+
+// end ends a connection that holds a name.
+func end(session *sql.Conn) {
+	discard(session)
+	_ = session.Close() // it is discarded already
+}
+
+// errNoBed: the connection that kept the bed has ended.
+var errNoBed = errors.New("the sleeper does not have to wait")
 
 // sleep looks, and sleeps until the bell is rung or the nap is over.
 func (b *bell) sleep(life context.Context, session *sql.Conn) error {
@@ -141,12 +159,17 @@ func (b *bell) sleep(life context.Context, session *sql.Conn) error {
 		return awake(err) // rung while it looked: it looks again
 	}
 	watch.act(before, &s)
-	ended := func(*sql.Rows) error { return nil } // how is all the same
-	return awake(each(ctx, session, db.texts["sleep"], []any{nap.Seconds(), client, len(s.left)}, ended))
+	args := []any{bedName(b.conn.client), nap.Seconds(), client, len(s.left)}
+	return awake(each(ctx, session, db.texts["sleep"], args, func(rows *sql.Rows) error {
+		var got sql.NullInt64 // NULL is how MariaDB tells of a ring
+		if err := rows.Scan(&got); err != nil || got.Int64 == 0 {
+			return err
+		}
+		return errNoBed
+	}))
 }
 
-// awake is nil for the error of a statement that a ring has ended, as which MariaDB counts
-// every sleep.
+// awake is nil for the error of a statement that a ring has ended.
 func awake(err error) error {
 	if number(err) == errInterrupted {
 		return nil

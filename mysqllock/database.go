@@ -81,7 +81,7 @@ func openDatabase(config *mysql.Config, o Options) (*database, error) {
 		return nil, invalid("DSN: %v", err)
 	}
 	db := &database{pool: sql.OpenDB(connector{inner}), config: config, table: o.Table, timeout: o.Timeout, texts: make(map[string]string)}
-	db.pool.SetMaxOpenConns(o.PoolSize + 1) // and the bell's
+	db.pool.SetMaxOpenConns(o.PoolSize + 2) // and the bell's
 	db.pool.SetMaxIdleConns(o.PoolSize)
 	db.pool.SetConnMaxIdleTime(30 * time.Minute) // less than the session's wait_timeout
 	for name, text := range statements {

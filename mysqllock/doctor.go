@@ -146,22 +146,26 @@ func (db *database) identity(ctx context.Context) driver.Finding {
 // checkBell hangs up a bell and rings it: the sleep has to end early.
 func (c *conn) checkBell(ctx context.Context) driver.Finding {
 	const nap = time.Second
-	name := bellName(rand.Text())
-	session, err := c.db.pool.Conn(ctx)
+	client := rand.Text()
+	bed, err := c.bell.hold(ctx, bedName(client))
 	if err != nil {
 		return driver.Finding{Level: driver.Warning, What: "bell", Text: oneLine{err}.Error()}
 	}
-	defer func() { _ = session.Close() }()
+	defer end(bed)
+	session, err := c.bell.hold(ctx, bellName(client))
+	if err != nil {
+		return driver.Finding{Level: driver.Warning, What: "bell", Text: oneLine{err}.Error()}
+	}
+	defer end(session)
 	rang := make(chan error, 1)
 	start := time.Now()
 	go func() {
 		time.Sleep(nap / 10) // later than the sleep begins, which a ring must not precede
-		_, err := c.db.exec(ctx, "ring", name)
+		_, err := c.db.exec(ctx, "ring", bellName(client))
 		rang <- err
 	}()
-	// MariaDB calls the end of the sleep an error.
-	_, _ = session.ExecContext(ctx, "DO GET_LOCK(?, 0); DO SLEEP(?); DO RELEASE_LOCK(?)", name, nap.Seconds(), name)
-	discard(session) // it may hold the name
+	// MySQL calls the end of the sleep an error.
+	_, _ = session.ExecContext(ctx, "DO GET_LOCK(?, ?)", bedName(client), nap.Seconds())
 	took := time.Since(start)
 	if ringErr := <-rang; ringErr != nil || took > nap/2 {
 		return driver.Finding{Level: driver.Warning, What: "bell",

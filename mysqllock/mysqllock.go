@@ -49,7 +49,7 @@ type Options struct {
 	// a database before it. The default is DefaultTable. The table of the lines has the
 	// same name with "_line" at its end.
 	Table string
-	// PoolSize is how many connections the driver has at most, besides the one on which
+	// PoolSize is how many connections the driver has at most, besides the two by which
 	// a client that waits is woken. The default is DefaultPoolSize.
 	PoolSize int
 	// Timeout bounds each call of the server; what is not answered by then is

@@ -22,7 +22,7 @@ func MariaDB(tb TB, flags ...string) *Process {
 	port := fmt.Sprint(FreePort(tb))
 	p := &Process{Addr: "127.0.0.1:" + port, Dir: openDir(tb, owner), user: owner, ready: mysqlReady}
 	db := filepath.Join(p.Dir, "db")
-	run(tb, owner, p.Dir, install, "--no-defaults", "--datadir="+db, "--auth-root-authentication-method=normal", "--skip-test-db")
+	run(tb, owner, p.Dir, install, "--no-defaults", "--datadir="+db, "--auth-root-authentication-method=normal", "--skip-test-db", "--tmpdir="+p.Dir)
 	p.argv = append([]string{program, "--no-defaults", "--datadir=" + db, "--port=" + port, "--bind-address=127.0.0.1",
 		"--socket=" + filepath.Join(p.Dir, "s.sock"), "--max-connections=300",
 		// A folder of its own: it clears that at its start, and others may be running.
