@@ -171,7 +171,7 @@ func (b *bell) sleep(life context.Context, session *sql.Conn) error {
 
 // awake is nil for the error of a statement that a ring has ended.
 func awake(err error) error {
-	if number(err) == errInterrupted {
+	if number(err) == errInterrupted || errors.Is(err, errCutShort) {
 		return nil
 	}
 	return err

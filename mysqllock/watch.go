@@ -3,6 +3,7 @@ package mysqllock
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 	"time"
 )
@@ -154,22 +155,29 @@ type sight struct {
 	next bool // one of them is next in line
 }
 
+// errCutShort: a ring came in the middle of a look. MariaDB then sends a row in which what
+// it had not worked out is NULL, before it tells of the interruption.
+var errCutShort = errors.New("a look was cut short")
+
 func (s *sight) scan(rows *sql.Rows) error {
 	var holder string
-	var next bool
-	var micros int64
+	var next sql.NullBool
+	var micros sql.NullInt64
 	if err := rows.Scan(&holder, &next, &micros); err != nil {
 		return err
 	}
-	left := time.Duration(micros) * time.Microsecond
-	if !next {
+	if !next.Valid || !micros.Valid {
+		return errCutShort
+	}
+	left := time.Duration(micros.Int64) * time.Microsecond
+	if !next.Bool {
 		left += settleLater
 	}
 	if s.left == nil {
 		s.left = make(map[string]time.Duration)
 	}
 	s.left[holder] = left
-	s.next = s.next || next
+	s.next = s.next || next.Bool
 	return nil
 }
 
