@@ -54,6 +54,11 @@ func waitTimeout(t *testing.T, e *env) {
 			t.Errorf("%s: %v matches context.DeadlineExceeded, and no context ended", what, err)
 		}
 	}
+	// A request that was on its way when Wait ended may stand in line, or be granted, until
+	// the client has cleaned up after it, which Close waits for.
+	if err := client.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if _, ok := e.look.(driver.Inspector); ok {
 		e.waiting(t, name, 0)
 	}
