@@ -6,9 +6,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/backend"
+	"github.com/pawl-go/pawl/driver"
 )
 
 // LockServer is a server that keeps locks. The faults that strike servers need one
@@ -20,6 +22,8 @@ type LockServer struct {
 	// Cut parts everybody from the server, or lets them reach it again; nil when nobody
 	// here can.
 	Cut func(on bool)
+
+	traits driver.Traits
 }
 
 // check returns why the lab cannot use the server: what is wrong with it is better told
@@ -29,11 +33,23 @@ func (l *LockServer) check(ctx context.Context) error {
 		return fmt.Errorf("backend %q is of one process; the lab wants one that processes share, such as sqlite:///path/locks.db: %w",
 			redacted(l.URL), pawl.ErrInvalidOption)
 	}
-	locks, err := backend.Open(ctx, l.URL, nil)
+	locks, err := backend.Driver(ctx, l.URL)
 	if err != nil {
 		return err
 	}
-	return locks.Close(ctx)
+	l.traits = locks.Traits()
+	return locks.Close()
+}
+
+// ttl returns a TTL that the server can keep, as near to d as that goes.
+func (l *LockServer) ttl(d time.Duration) time.Duration {
+	switch {
+	case l == nil:
+		return d
+	case l.traits.FixedTTL != 0:
+		return l.traits.FixedTTL
+	}
+	return max(d, l.traits.MinTTL)
 }
 
 // url returns the server's URL, or "" without a server.

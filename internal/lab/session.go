@@ -144,6 +144,7 @@ func (s *Session) newRun(strategy Strategy, locks *LockServer, fault Fault) *run
 		Fault: fault, Locks: locks.scheme(), DB: s.db.Dialect,
 	}
 	ttl, patience := s.times(strategy, setup)
+	ttl = locks.ttl(ttl)
 	id := rand.Text()
 	return &run{session: s, strategy: strategy, locks: locks, setup: setup, job: job{
 		Scenario: s.Scenario.Name,

@@ -53,7 +53,7 @@ func kinds() []kind {
 		{name: "postgres locks", start: postgres, lock: func(addr string) string { return testserver.PostgresURL(addr, "postgres") }},
 		{name: "mysql locks", start: mysql, lock: mysqlURL},
 		{name: "zookeeper", start: func(tb testserver.TB) *testserver.Process { return testserver.ZooKeeper(tb, 1)[0] },
-			lock: func(addr string) string { return "zookeeper://" + addr }},
+			lock: func(addr string) string { return "zookeeper://" + addr + "?session=2s&tick=500ms" }},
 		{name: "etcd", start: func(tb testserver.TB) *testserver.Process { return testserver.Etcd(tb, 1)[0] },
 			lock: func(addr string) string { return "etcd://" + addr }},
 		{name: "postgres", start: postgres, db: func(addr string) string { return testserver.PostgresURL(addr, "postgres") }},
