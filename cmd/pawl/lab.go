@@ -15,6 +15,7 @@ import (
 
 	"github.com/pawl-go/pawl/internal/lab"
 	"github.com/pawl-go/pawl/internal/lab/flashsale"
+	"github.com/pawl-go/pawl/internal/lab/leave"
 	"github.com/spf13/cobra"
 )
 
@@ -23,7 +24,7 @@ const workerCommand = "worker"
 
 // scenarios returns the races of the lab.
 func scenarios() []*lab.Scenario {
-	return []*lab.Scenario{flashsale.Scenario()}
+	return []*lab.Scenario{flashsale.Scenario(), leave.Scenario()}
 }
 
 func newLabCommand() *cobra.Command {

@@ -63,6 +63,7 @@ type Env struct {
 	out      *speaker
 	resume   chan struct{}
 	passes   atomic.Int64
+	retries  atomic.Int64 // that no answer has told of yet
 	// gate is held for writing by whom the fault pauses, and for reading by those who
 	// write to the database.
 	gate sync.RWMutex

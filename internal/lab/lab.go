@@ -205,6 +205,8 @@ const (
 	Bought  Answer = "bought"
 	SoldOut Answer = "sold out"
 	GaveUp  Answer = "gave up" // too many retries
+	// Discarded: somebody else does it already.
+	Discarded Answer = "discarded"
 	// OverLimit: the buyer has as many as one may have.
 	OverLimit Answer = "over the limit"
 )

@@ -45,7 +45,9 @@ func testScenario() *Scenario {
 			os.Exit(3)
 			return "", nil
 		},
-		"lie": func(context.Context, int) (Answer, error) { return Bought, nil },
+		"discard": func(context.Context, int) (Answer, error) { return Discarded, nil },
+		"again":   nil,
+		"lie":     func(context.Context, int) (Answer, error) { return Bought, nil },
 	}
 	s := &Scenario{
 		Name: "test",
@@ -70,8 +72,13 @@ func testScenario() *Scenario {
 		s.Strategies = append(s.Strategies, Strategy{
 			Name: name, Why: "because", Expect: func(Setup) Outcome { return Holds },
 			New: func(env *Env) Serve {
-				if name == "order" {
+				switch name {
+				case "order":
 					return orderOf(env)
+				case "again":
+					return func(ctx context.Context, _ int) (Answer, error) {
+						return env.Retry(ctx, 3, TooLate, func() (Answer, error) { return "", ErrTooLate })
+					}
 				}
 				return serve
 			},

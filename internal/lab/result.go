@@ -37,6 +37,10 @@ type Result struct {
 	GaveUp     int    `json:"gave_up"`
 	Failed     int    `json:"failed"`
 	FirstError string `json:"first_error,omitempty"`
+	// Discarded is the number of buyers who were told that somebody else does it already.
+	Discarded int `json:"discarded,omitempty"`
+	// Retries is how often work was undone for the sake of others and tried again.
+	Retries int `json:"retries,omitempty"`
 	// Refused is the number of stale writes that the database refused by their token.
 	Refused int `json:"stale_writes_refused"`
 
@@ -75,6 +79,8 @@ func newResult(strategy Strategy, setup Setup, counts Counts, t *tally) Result {
 		GaveUp:     t.gaveUp,
 		Failed:     t.failed,
 		FirstError: t.firstError,
+		Discarded:  t.discarded,
+		Retries:    t.retries,
 		Refused:    t.refused,
 		P50:        percentile(t.bought, 0.50),
 		P99:        percentile(t.bought, 0.99),
@@ -130,6 +136,12 @@ func (r *Result) note() string {
 		return fmt.Sprintf("%d pieces were left although %d buyers gave up", r.Unsold, r.GaveUp)
 	case r.Refused > 0:
 		return fmt.Sprintf("stale writes refused by their token: %d", r.Refused)
+	case r.GaveUp > 0:
+		return fmt.Sprintf("%d gave up after %d retries of all", r.GaveUp, r.Retries)
+	case r.Discarded > 0:
+		return fmt.Sprintf("discarded because somebody else was at it: %d", r.Discarded)
+	case r.Retries > 0:
+		return fmt.Sprintf("undone for the sake of others and tried again: %d", r.Retries)
 	}
 	return ""
 }

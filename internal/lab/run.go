@@ -168,7 +168,9 @@ func (r *run) answer(ev event) {
 	if ev.Answer != stuck {
 		r.alive = time.Now()
 	}
-	if s := r.strike; s != nil && ev.proc != s.proc && ev.Answer == Bought {
+	// What others did before the lock ran out they did beside the struck one, under locks
+	// of other names; what matters to it comes later.
+	if s := r.strike; s != nil && ev.proc != s.proc && ev.Answer == Bought && time.Since(s.since) > r.job.TTL {
 		s.bought++
 	}
 }
@@ -240,11 +242,14 @@ type tally struct {
 	firstError string
 	stuck      int
 	unanswered int
+	discarded  int
+	retries    int
 	refused    int // stale writes
 	struck     bool
 }
 
 func (t *tally) add(m message) {
+	t.retries += int(m.Retries)
 	switch m.Answer {
 	case Bought:
 		t.bought = append(t.bought, m.Took)
@@ -253,6 +258,8 @@ func (t *tally) add(m message) {
 		t.soldOut++
 	case GaveUp:
 		t.gaveUp++
+	case Discarded:
+		t.discarded++
 	case stuck:
 		t.stuck++
 	default:
@@ -265,7 +272,7 @@ func (t *tally) add(m message) {
 
 // answers counts the buyers who have heard something.
 func (t *tally) answers() int {
-	return len(t.bought) + t.soldOut + t.gaveUp + t.failed + t.stuck
+	return len(t.bought) + t.soldOut + t.gaveUp + t.discarded + t.failed + t.stuck
 }
 
 // percentile returns the smallest of the times that a part p of them does not

@@ -157,7 +157,7 @@ func (s *Session) newRun(strategy Strategy, locks *LockServer, fault Fault) *run
 		Patience: patience,
 		Think:    DefaultThink,
 		Claim:    filepath.Join(s.dir, id),
-		Passes:   s.random.IntN(max(1, s.Stock/(4*s.Procs))),
+		Passes:   s.random.IntN(max(1, min(s.Stock, s.Buyers)/(4*s.Procs))),
 	}}
 }
 

@@ -12,7 +12,7 @@ type strike struct {
 	nudge  time.Time // when a paused process is let go for a moment
 	loose  bool      // it is let go for that moment
 	cut    bool      // the lock server is out of reach
-	bought int       // orders of the others since then
+	bought int       // orders of the others since then, once the lock has run out
 	over   bool      // whom it has struck has been told to go on
 }
 

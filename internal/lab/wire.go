@@ -53,9 +53,11 @@ type message struct {
 	Buyer  int           `json:",omitempty"`
 	Answer Answer        `json:",omitempty"`
 	Took   time.Duration `json:",omitempty"`
-	Text   string        `json:",omitempty"` // of an error
-	Token  uint64        `json:",omitempty"`
-	At     time.Time     `json:",omitzero"` // when it was said
+	// Retries are those of the process since the last answer.
+	Retries int64     `json:",omitempty"`
+	Text    string    `json:",omitempty"` // of an error
+	Token   uint64    `json:",omitempty"`
+	At      time.Time `json:",omitzero"` // when it was said
 }
 
 // speaker writes messages, each with one write. The one of an Env that no worker has made

@@ -170,7 +170,7 @@ func (w *worker) answer(buyer int) message {
 	defer cancel()
 	sent := time.Now()
 	answer, err := w.attempt(ctx, buyer)
-	m := message{Kind: kindAnswer, Buyer: buyer, Answer: answer, Took: time.Since(sent)}
+	m := message{Kind: kindAnswer, Buyer: buyer, Answer: answer, Took: time.Since(sent), Retries: w.env.retries.Swap(0)}
 	if err != nil {
 		m.Answer, m.Text = failed, err.Error()
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
