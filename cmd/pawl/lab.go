@@ -16,6 +16,7 @@ import (
 	"github.com/pawl-go/pawl/internal/lab"
 	"github.com/pawl-go/pawl/internal/lab/flashsale"
 	"github.com/pawl-go/pawl/internal/lab/leave"
+	"github.com/pawl-go/pawl/internal/lab/signup"
 	"github.com/pawl-go/pawl/internal/lab/transfer"
 	"github.com/spf13/cobra"
 )
@@ -25,7 +26,7 @@ const workerCommand = "worker"
 
 // scenarios returns the races of the lab.
 func scenarios() []*lab.Scenario {
-	return []*lab.Scenario{flashsale.Scenario(), leave.Scenario(), transfer.Scenario()}
+	return []*lab.Scenario{flashsale.Scenario(), leave.Scenario(), transfer.Scenario(), signup.Scenario()}
 }
 
 func newLabCommand() *cobra.Command {
