@@ -16,6 +16,7 @@ import (
 	"github.com/pawl-go/pawl/internal/lab"
 	"github.com/pawl-go/pawl/internal/lab/flashsale"
 	"github.com/pawl-go/pawl/internal/lab/leave"
+	"github.com/pawl-go/pawl/internal/lab/pipeline"
 	"github.com/pawl-go/pawl/internal/lab/signup"
 	"github.com/pawl-go/pawl/internal/lab/transfer"
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ const workerCommand = "worker"
 
 // scenarios returns the races of the lab.
 func scenarios() []*lab.Scenario {
-	return []*lab.Scenario{flashsale.Scenario(), leave.Scenario(), transfer.Scenario(), signup.Scenario()}
+	return []*lab.Scenario{flashsale.Scenario(), leave.Scenario(), transfer.Scenario(), signup.Scenario(), pipeline.Scenario()}
 }
 
 func newLabCommand() *cobra.Command {
