@@ -85,9 +85,15 @@ func Run(t *testing.T, s *lab.Session) *lab.Report {
 	return report
 }
 
-// EveryStrategy runs each strategy of the scenario under each fault on SQLite. size sets
-// the sizes of a session.
-func EveryStrategy(t *testing.T, scenario *lab.Scenario, size func(*lab.Session)) {
+// Everywhere runs each strategy of the scenario on SQLite under each fault that needs no
+// server, and all of them on a PostgreSQL and on a MySQL. size sets the sizes of a session.
+func Everywhere(t *testing.T, scenario *lab.Scenario, size func(*lab.Session)) {
+	t.Parallel()
+	everyStrategy(t, scenario, size)
+	everyDatabase(t, scenario, size)
+}
+
+func everyStrategy(t *testing.T, scenario *lab.Scenario, size func(*lab.Session)) {
 	for _, strategy := range scenario.Strategies {
 		t.Run(strategy.Name, func(t *testing.T) {
 			t.Parallel()
@@ -106,8 +112,7 @@ func EveryStrategy(t *testing.T, scenario *lab.Scenario, size func(*lab.Session)
 	}
 }
 
-// EveryDatabase runs all strategies on a PostgreSQL and on a MySQL.
-func EveryDatabase(t *testing.T, scenario *lab.Scenario, size func(*lab.Session)) {
+func everyDatabase(t *testing.T, scenario *lab.Scenario, size func(*lab.Session)) {
 	for _, name := range []string{"postgres", "mysql"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

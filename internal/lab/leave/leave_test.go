@@ -14,15 +14,7 @@ func TestMain(m *testing.M) { labtest.Main(m, leave.Scenario()) }
 
 func small(s *lab.Session) { s.Stock, s.Products, s.Buyers = 20, 2, 100 }
 
-func TestStrategies(t *testing.T) {
-	t.Parallel()
-	labtest.EveryStrategy(t, leave.Scenario(), small)
-}
-
-func TestDatabases(t *testing.T) {
-	t.Parallel()
-	labtest.EveryDatabase(t, leave.Scenario(), small)
-}
+func TestStrategies(t *testing.T) { labtest.Everywhere(t, leave.Scenario(), small) }
 
 // The pause strikes in the one window that a lock leaves open, so it shows each time;
 // and the fence refuses just that write. So does a restart of a Redis that forgets.

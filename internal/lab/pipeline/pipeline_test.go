@@ -14,15 +14,7 @@ func TestMain(m *testing.M) { labtest.Main(m, pipeline.Scenario()) }
 
 func small(s *lab.Session) { s.Stock, s.Buyers = 12, 100 }
 
-func TestStrategies(t *testing.T) {
-	t.Parallel()
-	labtest.EveryStrategy(t, pipeline.Scenario(), small)
-}
-
-func TestDatabases(t *testing.T) {
-	t.Parallel()
-	labtest.EveryDatabase(t, pipeline.Scenario(), small)
-}
+func TestStrategies(t *testing.T) { labtest.Everywhere(t, pipeline.Scenario(), small) }
 
 // A run that dies between copying and deleting has left rows in both places. The next one
 // clears them up, or they would be copied again.

@@ -33,7 +33,7 @@ func tryRedis(ctx context.Context, env *lab.Env, submit int) (told lab.Answer, g
 		if err == nil {
 			break
 		}
-		if err == redis.Nil || ctx.Err() != nil { //nolint:errorlint // Nil is an answer and is not wrapped
+		if err == redis.Nil || ctx.Err() != nil {
 			return "", false, ctx.Err()
 		}
 		time.Sleep(10 * time.Millisecond)

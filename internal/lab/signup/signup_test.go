@@ -15,15 +15,7 @@ func TestMain(m *testing.M) { labtest.Main(m, signup.Scenario()) }
 
 func small(s *lab.Session) { s.Stock, s.Buyers = 8, 80 }
 
-func TestStrategies(t *testing.T) {
-	t.Parallel()
-	labtest.EveryStrategy(t, signup.Scenario(), small)
-}
-
-func TestDatabases(t *testing.T) {
-	t.Parallel()
-	labtest.EveryDatabase(t, signup.Scenario(), small)
-}
+func TestStrategies(t *testing.T) { labtest.Everywhere(t, signup.Scenario(), small) }
 
 // Discarding is an answer of its own, and every account is there all the same.
 func TestDiscards(t *testing.T) {

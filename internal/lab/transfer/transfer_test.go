@@ -14,15 +14,7 @@ func TestMain(m *testing.M) { labtest.Main(m, transfer.Scenario()) }
 
 func small(s *lab.Session) { s.Stock, s.Products, s.Buyers = 100, 1, 60 }
 
-func TestStrategies(t *testing.T) {
-	t.Parallel()
-	labtest.EveryStrategy(t, transfer.Scenario(), small)
-}
-
-func TestDatabases(t *testing.T) {
-	t.Parallel()
-	labtest.EveryDatabase(t, transfer.Scenario(), small)
-}
+func TestStrategies(t *testing.T) { labtest.Everywhere(t, transfer.Scenario(), small) }
 
 // Locks in any order meet in a circle, and are tried again; in one order they never do.
 func TestOrder(t *testing.T) {
