@@ -17,10 +17,6 @@ import (
 // go, and the one who has the other account would never get it.
 const longestWait = 20 * time.Millisecond
 
-// longestRest is how long a transfer stays away at most after a try for nothing. With less
-// than some times what a transfer takes, they would meet again.
-const longestRest = 100 * time.Millisecond
-
 var pawlAnyOrder = lab.Strategy{
 	Name: "pawl-any-order",
 	Line: "Lock of the one account, then of the other, as the transfer goes, with a bound on the waiting",
@@ -33,7 +29,7 @@ var pawlAnyOrder = lab.Strategy{
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, number int) (lab.Answer, error) {
 			o := orderOf(env, number)
-			told, err := env.Retry(ctx, lab.Tries, worthATry(ctx), func() (lab.Answer, error) {
+			return persist(ctx, env, isHeld, func() (lab.Answer, error) {
 				return lab.UnderLock(ctx, env,
 					func() (twoLocks, error) { return lockTwo(ctx, env, o) },
 					func(locks twoLocks) (lab.Answer, error) {
@@ -41,26 +37,8 @@ var pawlAnyOrder = lab.Strategy{
 						return transferByReading(ctx, env, o, func() error { return lab.StillHeld(locks) })
 					})
 			})
-			if isHeld(err) {
-				return lab.GaveUp, nil
-			}
-			return told, err
 		}
 	},
-}
-
-// worthATry accepts that a lock is held, after a rest, for half of the time that ctx has:
-// better to give up than to be found stuck.
-func worthATry(ctx context.Context) func(error) bool {
-	end, _ := ctx.Deadline()
-	end = end.Add(-time.Until(end) / 2)
-	return func(err error) bool {
-		if !isHeld(err) || time.Now().After(end) {
-			return false
-		}
-		time.Sleep(rand.N(longestRest))
-		return true
-	}
 }
 
 func isHeld(err error) bool { return errors.Is(err, pawl.ErrHeld) }
