@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,7 +13,10 @@ import (
 
 func TestMain(m *testing.M) { labtest.Main(m, transfer.Scenario()) }
 
-func small(s *lab.Session) { s.Stock, s.Products, s.Buyers = 100, 1, 60 }
+// small has buyers give up early who meet one deadlock after the other.
+func small(s *lab.Session) {
+	s.Stock, s.Products, s.Buyers, s.Patience = 100, 1, 40, 20*time.Second
+}
 
 func TestStrategies(t *testing.T) { labtest.Everywhere(t, transfer.Scenario(), small) }
 
