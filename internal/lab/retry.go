@@ -29,6 +29,28 @@ func (e *Env) Retry(ctx context.Context, tries int, again func(error) bool, try 
 	return GaveUp, nil
 }
 
+// longestRest is how long a buyer stays away at most after a try for nothing. With less
+// than some times what the work takes, those who have met would meet again.
+const longestRest = 100 * time.Millisecond
+
+// Persist tries again after errors that again accepts, each time after a rest, for half of
+// the time that ctx has: better to give up than to be found stuck.
+func (e *Env) Persist(ctx context.Context, again func(error) bool, try func() (Answer, error)) (Answer, error) {
+	end, _ := ctx.Deadline()
+	end = end.Add(-time.Until(end) / 2)
+	told, err := e.Retry(ctx, Tries, func(err error) bool {
+		if !again(err) || time.Now().After(end) {
+			return false
+		}
+		time.Sleep(rand.N(longestRest))
+		return true
+	}, try)
+	if again(err) {
+		return GaveUp, nil
+	}
+	return told, err
+}
+
 // backOff waits up to 1 ms longer after each try, and up to 20 ms: losers that come back
 // together lose again.
 func backOff(try int) {

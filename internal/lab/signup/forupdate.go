@@ -17,7 +17,7 @@ var forUpdate = lab.Strategy{
 	Blocks: blocks,
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, submit int) (lab.Answer, error) {
-			return env.Retry(ctx, lab.Tries, lab.Conflict, func() (lab.Answer, error) {
+			return env.Persist(ctx, lab.Conflict, func() (lab.Answer, error) {
 				return findInTx(ctx, env, submit, nil, env.DB.ForUpdate())
 			})
 		}

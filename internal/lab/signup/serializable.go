@@ -16,7 +16,7 @@ var serializable = lab.Strategy{
 	Blocks: blocks,
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, submit int) (lab.Answer, error) {
-			return env.Retry(ctx, lab.Tries, lab.Conflict, func() (lab.Answer, error) {
+			return env.Persist(ctx, lab.Conflict, func() (lab.Answer, error) {
 				return findInTx(ctx, env, submit, &sql.TxOptions{Isolation: sql.LevelSerializable}, "")
 			})
 		}

@@ -38,7 +38,7 @@ func forUpdate(env *lab.Env, inOrder func(order) (first, second int)) lab.Serve 
 	return func(ctx context.Context, number int) (lab.Answer, error) {
 		o := orderOf(env, number)
 		first, second := inOrder(o)
-		return persist(ctx, env, lab.Conflict, func() (lab.Answer, error) {
+		return env.Persist(ctx, lab.Conflict, func() (lab.Answer, error) {
 			return transferInTx(ctx, env, o, nil, func(tx *sql.Tx) (map[int]int, error) {
 				if err := env.DB.LookForDeadlocks(ctx, tx); err != nil {
 					return nil, err

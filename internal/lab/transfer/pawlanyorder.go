@@ -29,7 +29,7 @@ var pawlAnyOrder = lab.Strategy{
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, number int) (lab.Answer, error) {
 			o := orderOf(env, number)
-			return persist(ctx, env, isHeld, func() (lab.Answer, error) {
+			return env.Persist(ctx, isHeld, func() (lab.Answer, error) {
 				return lab.UnderLock(ctx, env,
 					func() (twoLocks, error) { return lockTwo(ctx, env, o) },
 					func(locks twoLocks) (lab.Answer, error) {

@@ -18,7 +18,7 @@ var serializable = lab.Strategy{
 		opts := &sql.TxOptions{Isolation: sql.LevelSerializable}
 		return func(ctx context.Context, number int) (lab.Answer, error) {
 			o := orderOf(env, number)
-			return persist(ctx, env, lab.Conflict, func() (lab.Answer, error) {
+			return env.Persist(ctx, lab.Conflict, func() (lab.Answer, error) {
 				return transferInTx(ctx, env, o, opts, func(tx *sql.Tx) (map[int]int, error) {
 					return readBoth(ctx, env, tx, o.from, o.to, "")
 				})
