@@ -71,7 +71,20 @@ func kill(p *os.Process) error {
 
 // runs reports whether pid is a process that has not ended.
 func runs(pid int) bool {
-	return !strings.Contains("ZX", state(fmt.Sprintf("/proc/%d/stat", pid)))
+	switch state(fmt.Sprintf("/proc/%d/stat", pid)) {
+	case "", "Z", "X":
+		return false
+	}
+	return true
+}
+
+// stands reports whether the thread has stopped or ended.
+func stands(path string) bool {
+	switch state(path) {
+	case "", "T", "t", "Z", "X":
+		return true
+	}
+	return false
 }
 
 // state returns the letter for the state of a process or thread, "" when it is gone.
@@ -90,7 +103,7 @@ func pause(p *os.Process) error {
 	for _, pid := range append(children(p.Pid), p.Pid) {
 		tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid)) // none when it has ended
 		for _, task := range tasks {
-			for !strings.Contains("TtZX", state(fmt.Sprintf("/proc/%d/task/%s/stat", pid, task.Name()))) {
+			for !stands(fmt.Sprintf("/proc/%d/task/%s/stat", pid, task.Name())) {
 				time.Sleep(time.Millisecond)
 			}
 		}
