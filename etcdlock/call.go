@@ -124,7 +124,8 @@ func explain(err error) error {
 		return invalid("wrong user or password: %s", text)
 	case strings.Contains(text, "x509: "):
 		return invalid("the server's certificate is not trusted: %s", text)
-	case strings.Contains(text, "first record does not look like a TLS handshake"), strings.Contains(text, "authentication handshake failed: EOF"):
+	case strings.Contains(text, "first record does not look like a TLS handshake"), strings.Contains(text, "authentication handshake failed: EOF"),
+		strings.Contains(text, "authentication handshake failed: read tcp"): // it hangs up on what it does not know
 		return invalid("the server does not speak TLS: %s", text)
 	case code == codes.DeadlineExceeded:
 		return fmt.Errorf("%w: no answer in time", driver.ErrUnavailable)

@@ -40,7 +40,7 @@ func request(name string, ttl time.Duration) driver.Request {
 
 func acquire(tb testing.TB, d driver.Driver, req driver.Request) driver.Lease {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 90*time.Second)
 	defer cancel()
 	lease, err := d.Acquire(ctx, req)
 	must(tb, err)
@@ -59,7 +59,7 @@ func told(t *testing.T, lock *pawl.Lock) {
 	t.Helper()
 	select {
 	case <-lock.Context().Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(90 * time.Second):
 		t.Fatal("the holder was not told within 20 s")
 	}
 	if cause := context.Cause(lock.Context()); !errors.Is(cause, pawl.ErrLost) {

@@ -99,7 +99,7 @@ func (s *stranger) got(t *testing.T) string {
 	select {
 	case key := <-s.key:
 		return key
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("the stranger does not get the lock within 20 s")
 		return ""
 	}
@@ -158,7 +158,7 @@ func receive(t *testing.T, got <-chan *pawl.Lock) *pawl.Lock {
 			t.FailNow()
 		}
 		return lock
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("no lock within 20 s")
 		return nil
 	}
@@ -167,10 +167,10 @@ func receive(t *testing.T, got <-chan *pawl.Lock) *pawl.Lock {
 // eventually waits until ok returns true.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
-			tb.Fatalf("%s: not within 20 s", what)
+			tb.Fatalf("%s: not within a minute", what)
 		}
 		<-time.After(5 * time.Millisecond)
 	}

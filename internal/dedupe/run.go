@@ -252,6 +252,9 @@ func (r *run) pass(brief, ctx context.Context) error {
 	for end := false; !end; {
 		began := time.Now()
 		b, err := r.gather(brief, way)
+		if err == nil && r.stop.Err() != nil { // brief may hear of it a moment later
+			err = ErrStopped
+		}
 		if err != nil {
 			return err
 		}
