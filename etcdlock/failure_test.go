@@ -383,7 +383,7 @@ func TestAskedAgain(t *testing.T) {
 // Each of a thousand waiters is woken once.
 func TestNoHerd(t *testing.T) {
 	t.Parallel()
-	const n = 1000
+	const n = crowd
 	etcd := server(t)
 	d := mustOpen(t, "etcd://"+etcd.Addr)
 	lease := acquire(t, d, request("herd", time.Minute))
@@ -400,7 +400,7 @@ func TestNoHerd(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "a thousand in line", func() bool {
+	eventually(t, "all of them in line", func() bool {
 		state, err := d.(driver.Inspector).Inspect(t.Context(), "herd")
 		return err == nil && len(state.Waiters) == n
 	})
