@@ -19,21 +19,6 @@ import (
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
-// client returns a client of url that is closed at the end of the test.
-func client(tb testing.TB, url string, opts *pawl.Options) *pawl.Client {
-	tb.Helper()
-	d, err := open(tb.Context(), url)
-	must(tb, err)
-	c, err := pawl.New(d, opts)
-	must(tb, err)
-	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = c.Close(ctx) // a lock that was lost is waited for
-	})
-	return c
-}
-
 func request(name string, ttl time.Duration) driver.Request {
 	return driver.Request{Name: name, Holder: rand.Text(), Owner: "etcdlock test", TTL: ttl}
 }
@@ -47,20 +32,13 @@ func acquire(tb testing.TB, d driver.Driver, req driver.Request) driver.Lease {
 	return lease
 }
 
-func mustLock(tb testing.TB, c *pawl.Client, name string, opts ...pawl.LockOption) *pawl.Lock {
-	tb.Helper()
-	lock, err := c.Lock(tb.Context(), name, opts...)
-	must(tb, err)
-	return lock
-}
-
 // told waits until the holder knows that it has lost lock.
 func told(t *testing.T, lock *pawl.Lock) {
 	t.Helper()
 	select {
 	case <-lock.Context().Done():
 	case <-time.After(90 * time.Second):
-		t.Fatal("the holder was not told within 20 s")
+		t.Fatal("the holder was not told within 90 s")
 	}
 	if cause := context.Cause(lock.Context()); !errors.Is(cause, pawl.ErrLost) {
 		t.Errorf("cause %v", cause)

@@ -100,7 +100,7 @@ func (s *stranger) got(t *testing.T) string {
 	case key := <-s.key:
 		return key
 	case <-time.After(60 * time.Second):
-		t.Fatal("the stranger does not get the lock within 20 s")
+		t.Fatal("the stranger does not get the lock within a minute")
 		return ""
 	}
 }
@@ -142,14 +142,6 @@ func waiting(t *testing.T, c *pawl.Client, name string, n int, opts ...pawl.Lock
 	return got
 }
 
-func inLine(t *testing.T, c *pawl.Client, name string, n int) {
-	t.Helper()
-	eventually(t, fmt.Sprint(n, " in line"), func() bool {
-		info, err := c.Inspect(t.Context(), name)
-		return err == nil && len(info.Waiters) == n
-	})
-}
-
 func receive(t *testing.T, got <-chan *pawl.Lock) *pawl.Lock {
 	t.Helper()
 	select {
@@ -159,20 +151,8 @@ func receive(t *testing.T, got <-chan *pawl.Lock) *pawl.Lock {
 		}
 		return lock
 	case <-time.After(60 * time.Second):
-		t.Fatal("no lock within 20 s")
+		t.Fatal("no lock within a minute")
 		return nil
-	}
-}
-
-// eventually waits until ok returns true.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("%s: not within a minute", what)
-		}
-		<-time.After(5 * time.Millisecond)
 	}
 }
 

@@ -1,40 +1,31 @@
 package etcdlock_test
 
 import (
-	"context"
-	"net/url"
 	"strings"
 	"testing"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
-	"github.com/pawl-go/pawl/driver"
 	"github.com/pawl-go/pawl/drivertest"
 	"github.com/pawl-go/pawl/etcdlock"
+	"github.com/pawl-go/pawl/internal/testlock"
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
 func TestMain(m *testing.M) { drivertest.Main(testserver.Stopping(m), open) }
 
-func open(ctx context.Context, rawURL string) (driver.Driver, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return nil, err
-	}
-	return etcdlock.Open(ctx, u)
-}
-
-// mustOpen opens a driver that is closed at the end of the test.
-func mustOpen(tb testing.TB, rawURL string) driver.Driver {
-	tb.Helper()
-	d, err := open(tb.Context(), rawURL)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = d.Close() }) // the test may have closed it
-	return d
-}
+// The driver of this package, and the usual helpers.
+var (
+	opener     = testlock.Opener(etcdlock.Open)
+	open       = opener.URL
+	mustOpen   = opener.Driver
+	must       = testlock.Must
+	mustLock   = testlock.Lock
+	eventually = testlock.Eventually
+	client     = opener.Client
+	inLine     = testlock.Waiters
+)
 
 // server returns the etcd of the tests that neither stop nor fill it.
 func server(tb testing.TB) *testserver.Process {
@@ -57,11 +48,4 @@ func addrs(servers []*testserver.Process) string {
 		all[i] = s.Addr
 	}
 	return strings.Join(all, ",")
-}
-
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
 }

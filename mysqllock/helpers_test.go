@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/driver"
 	"github.com/pawl-go/pawl/internal/testserver"
 	"github.com/pawl-go/pawl/mysqllock"
@@ -27,40 +26,6 @@ func acquire(tb testing.TB, d driver.Driver, req driver.Request) driver.Lease {
 	lease, err := d.Acquire(tb.Context(), req)
 	must(tb, err)
 	return lease
-}
-
-// newClient returns a client of url that is closed at the end of the test.
-func newClient(tb testing.TB, url string, opts *pawl.Options) *pawl.Client {
-	tb.Helper()
-	d, err := open(tb.Context(), url)
-	must(tb, err)
-	c, err := pawl.New(d, opts)
-	must(tb, err)
-	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = c.Close(ctx) // a lock that the server has lost is waited for
-	})
-	return c
-}
-
-func mustLock(tb testing.TB, c *pawl.Client, name string, opts ...pawl.LockOption) *pawl.Lock {
-	tb.Helper()
-	lock, err := c.Lock(tb.Context(), name, opts...)
-	must(tb, err)
-	return lock
-}
-
-// eventually waits until ok returns true.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("%s: not within 30 s", what)
-		}
-		<-time.After(5 * time.Millisecond)
-	}
 }
 
 // inLine waits until n stand in the line of name.

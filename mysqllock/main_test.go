@@ -1,44 +1,29 @@
 package mysqllock_test
 
 import (
-	"context"
 	"crypto/rand"
 	"database/sql"
-	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/pawl-go/pawl/driver"
 	"github.com/pawl-go/pawl/drivertest"
+	"github.com/pawl-go/pawl/internal/testlock"
 	"github.com/pawl-go/pawl/internal/testserver"
 	"github.com/pawl-go/pawl/mysqllock"
 )
 
 func TestMain(m *testing.M) { drivertest.Main(testserver.Stopping(m), open) }
 
-func open(ctx context.Context, rawURL string) (driver.Driver, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return nil, err
-	}
-	return mysqllock.Open(ctx, u)
-}
-
-// mustOpen opens a driver that is closed at the end of the test.
-func mustOpen(tb testing.TB, rawURL string) driver.Driver {
-	tb.Helper()
-	d, err := open(tb.Context(), rawURL)
-	must(tb, err)
-	tb.Cleanup(func() { _ = d.Close() }) // the test may have closed it
-	return d
-}
-
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
-}
+// The driver of this package, and the usual helpers.
+var (
+	opener     = testlock.Opener(mysqllock.Open)
+	open       = opener.URL
+	mustOpen   = opener.Driver
+	must       = testlock.Must
+	mustLock   = testlock.Lock
+	eventually = testlock.Eventually
+	newClient  = opener.Client
+)
 
 // engine is one of the two that this package is for.
 type engine struct {

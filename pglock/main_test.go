@@ -2,37 +2,29 @@ package pglock_test
 
 import (
 	"context"
-	"net/url"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pawl-go/pawl/driver"
 	"github.com/pawl-go/pawl/drivertest"
+	"github.com/pawl-go/pawl/internal/testlock"
 	"github.com/pawl-go/pawl/internal/testserver"
 	"github.com/pawl-go/pawl/pglock"
 )
 
 func TestMain(m *testing.M) { drivertest.Main(testserver.Stopping(m), open) }
 
-func open(ctx context.Context, rawURL string) (driver.Driver, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return nil, err
-	}
-	return pglock.Open(ctx, u)
-}
-
-// mustOpen opens a driver that is closed at the end of the test.
-func mustOpen(tb testing.TB, rawURL string) driver.Driver {
-	tb.Helper()
-	d, err := open(tb.Context(), rawURL)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = d.Close() }) // the test may have closed it
-	return d
-}
+// The driver of this package, and the usual helpers.
+var (
+	opener     = testlock.Opener(pglock.Open)
+	open       = opener.URL
+	mustOpen   = opener.Driver
+	must       = testlock.Must
+	mustLock   = testlock.Lock
+	eventually = testlock.Eventually
+	client     = opener.Client
+	waiters    = testlock.Waiters
+)
 
 // server returns the PostgreSQL that tests share which do not stop it.
 func server(tb testing.TB) *testserver.Process {
@@ -68,11 +60,4 @@ func exec(tb testing.TB, conn *pgx.Conn, sql string, args ...any) {
 	tb.Helper()
 	_, err := conn.Exec(tb.Context(), sql, args...)
 	must(tb, err)
-}
-
-func must(tb testing.TB, err error) {
-	tb.Helper()
-	if err != nil {
-		tb.Fatal(err)
-	}
 }

@@ -1,13 +1,11 @@
 package zklock_test
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"testing"
 	"time"
 
-	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/driver"
 )
 
@@ -69,36 +67,4 @@ func await(tb testing.TB, what string, done <-chan struct{}) {
 	case <-time.After(patience):
 		tb.Fatalf("%s: not within %v", what, patience)
 	}
-}
-
-// eventually waits until ok returns true.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	for deadline := time.Now().Add(patience); !ok(); <-time.After(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			tb.Fatalf("%s: not within %v", what, patience)
-		}
-	}
-}
-
-// client returns a client of url that is closed at the end of the test.
-func client(tb testing.TB, url string, opts *pawl.Options) *pawl.Client {
-	tb.Helper()
-	d, err := open(tb.Context(), url)
-	must(tb, err)
-	c, err := pawl.New(d, opts)
-	must(tb, err)
-	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		_ = c.Close(ctx) // the test may have closed it
-	})
-	return c
-}
-
-func mustLock(tb testing.TB, c *pawl.Client, name string, opts ...pawl.LockOption) *pawl.Lock {
-	tb.Helper()
-	lock, err := c.Lock(tb.Context(), name, opts...)
-	must(tb, err)
-	return lock
 }

@@ -23,8 +23,10 @@ func (e *Env) Retry(ctx context.Context, tries int, again func(error) bool, try 
 		if err == nil || ctx.Err() != nil || !again(err) {
 			return told, err
 		}
-		e.retries.Add(1)
-		backOff(i)
+		if i+1 < tries {
+			e.retries.Add(1)
+			backOff(i)
+		}
 	}
 	return GaveUp, nil
 }

@@ -60,7 +60,7 @@ func TestSession(t *testing.T) {
 		{"deaf", None, short, Result{Left: 20, Stuck: 12, Verdict: Broken}},
 		{"fail", None, long, Result{Left: 20, Failed: 12, Unsold: 20, FirstError: "no luck", Verdict: Safe}},
 		{"discard", None, long, Result{Left: 20, Discarded: 12, Verdict: Safe}},
-		{"again", None, long, Result{Left: 20, GaveUp: 12, Unsold: 20, Retries: 36, Verdict: Safe}},
+		{"again", None, long, Result{Left: 20, GaveUp: 12, Unsold: 20, Retries: 24, Verdict: Safe}},
 		{"lie", None, long, Result{Left: 20, Unbacked: 12, Verdict: Broken}},
 	}
 	for _, tt := range tests {

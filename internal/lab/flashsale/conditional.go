@@ -34,6 +34,6 @@ func takeIfLeft(ctx context.Context, env *lab.Env, buyer, row int) change {
 			return err
 		}
 		result, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ? AND num - 1 >= 0"), row)
-		return oneRow(result, err)
+		return lab.OneRow(result, err)
 	}
 }

@@ -23,7 +23,7 @@ var decrement = lab.Strategy{
 			}
 			env.Think()
 			env.Failpoint(lab.BeforeWrite)
-			return answer(sell(ctx, env, buyer, func(tx *sql.Tx) error {
+			return lab.Told(sell(ctx, env, buyer, func(tx *sql.Tx) error {
 				_, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ?"), productOf(env, buyer))
 				return err
 			}))

@@ -28,7 +28,7 @@ var forShareThenUpdate = lab.Strategy{
 			how.first = lookSooner(env)
 		}
 		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
-			return retried(shareTries, lab.Conflict, func() (lab.Answer, error) { return buyInTx(ctx, env, buyer, how) })
+			return env.Retry(ctx, shareTries, lab.Conflict, func() (lab.Answer, error) { return buyInTx(ctx, env, buyer, how) })
 		})
 	},
 }

@@ -76,7 +76,7 @@ func countIn(ctx context.Context, env *lab.Env, tx *sql.Tx, buyer int) error {
 	}
 	result, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_customers SET has = has + 1 WHERE product = ? AND customer = ? AND has < ?"),
 		productOf(env, buyer), customerOf(env.Setup, buyer), env.Setup.Limit)
-	if err = oneRow(result, err); errors.Is(err, errTooLate) {
+	if err = lab.OneRow(result, err); errors.Is(err, lab.ErrTooLate) {
 		return errOverLimit
 	}
 	return err
@@ -87,8 +87,8 @@ func answerLimited(err error) (lab.Answer, error) {
 	switch {
 	case errors.Is(err, errOverLimit):
 		return lab.OverLimit, nil
-	case errors.Is(err, errTooLate):
+	case errors.Is(err, lab.ErrTooLate):
 		return lab.SoldOut, nil
 	}
-	return answer(err)
+	return lab.Told(err)
 }

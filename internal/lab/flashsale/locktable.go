@@ -20,7 +20,7 @@ var lockTable = lab.Strategy{
 	Expect: func(s lab.Setup) lab.Outcome { return lab.Stuck.If(s.Fault == lab.Kill && s.Buyers > 1) },
 	Blocks: always,
 	New: func(env *lab.Env) lab.Serve {
-		t := rowLocks{env.DB}
+		t := rowLocks{env}
 		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 			name := fmt.Sprint("stock:", productOf(env, buyer))
 			if err := await(ctx, func() (bool, error) { return t.take(ctx, name) }); err != nil {
@@ -34,10 +34,10 @@ var lockTable = lab.Strategy{
 }
 
 // rowLocks are locks that are rows.
-type rowLocks struct{ db *lab.DB }
+type rowLocks struct{ env *lab.Env }
 
 func (t rowLocks) take(ctx context.Context, name string) (bool, error) {
-	result, err := t.db.ExecContext(ctx, t.db.SQL(t.db.OrIgnore("INSERT INTO pawl_lab_locks (name) VALUES (?)")), name)
+	result, err := t.env.DB.ExecContext(ctx, t.env.DB.SQL(t.env.DB.OrIgnore("INSERT INTO pawl_lab_locks (name) VALUES (?)")), name)
 	if err != nil {
 		return false, err
 	}
@@ -48,8 +48,8 @@ func (t rowLocks) take(ctx context.Context, name string) (bool, error) {
 // give deletes the row, whatever else happens: nobody else would.
 func (t rowLocks) give(ctx context.Context, name string) {
 	ctx = context.WithoutCancel(ctx)
-	_, _ = retried(versionTries, lab.Conflict, func() (lab.Answer, error) {
-		_, err := t.db.ExecContext(ctx, t.db.SQL("DELETE FROM pawl_lab_locks WHERE name = ?"), name)
+	_, _ = t.env.Retry(ctx, versionTries, lab.Conflict, func() (lab.Answer, error) {
+		_, err := t.env.DB.ExecContext(ctx, t.env.DB.SQL("DELETE FROM pawl_lab_locks WHERE name = ?"), name)
 		return "", err
 	})
 }

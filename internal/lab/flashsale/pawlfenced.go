@@ -3,8 +3,6 @@ package flashsale
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/fence"
@@ -19,7 +17,7 @@ var pawlFenced = lab.Strategy{
 		"in line again.",
 	Needs:  lab.PawlLocks,
 	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
-	Blocks: renewed,
+	Blocks: lab.Renewed,
 	New: func(env *lab.Env) lab.Serve {
 		f := fenced{env: env, row: fence.SQL{Dialect: env.DB.Dialect, Table: "pawl_lab_stock", Key: "id", Token: "fence"}}
 		return underLock(env, guard{enter: f.enter, write: f.write})
@@ -36,21 +34,12 @@ type fenced struct {
 // write after this one has read and before it writes, and that sale would be lost.
 func (f fenced) enter(ctx context.Context, lock *pawl.Lock, product int) error {
 	return f.env.Tx(ctx, func(tx *sql.Tx) error {
-		return f.refused(lock, f.row.Check(ctx, tx, product, lock.Token()))
+		return f.env.Fenced(lock.Token(), f.row.Check(ctx, tx, product, lock.Token()))
 	})
 }
 
 func (f fenced) write(ctx context.Context, lock *pawl.Lock, product, num int) change {
 	return func(tx *sql.Tx) error {
-		return f.refused(lock, f.row.Update(ctx, tx, product, lock.Token(), f.env.DB.SQL("num = ?"), num))
+		return f.env.Fenced(lock.Token(), f.row.Update(ctx, tx, product, lock.Token(), f.env.DB.SQL("num = ?"), num))
 	}
-}
-
-// refused counts a stale write, and makes it a lost lock, which it is.
-func (f fenced) refused(lock *pawl.Lock, err error) error {
-	if !errors.Is(err, fence.ErrStale) {
-		return err
-	}
-	f.env.Refused(lock.Token())
-	return fmt.Errorf("%w: %w", pawl.ErrLost, err)
 }

@@ -22,7 +22,7 @@ var pawlTx = lab.Strategy{
 	Blocks:  always,
 	New: func(env *lab.Env) lab.Serve {
 		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
-			return retried(versionTries, lab.Conflict, func() (lab.Answer, error) {
+			return env.Retry(ctx, versionTries, lab.Conflict, func() (lab.Answer, error) {
 				return buyInTx(ctx, env, buyer, inTx{first: func(tx *sql.Tx) error {
 					return lockTx(ctx, env, tx, productOf(env, buyer))
 				}})

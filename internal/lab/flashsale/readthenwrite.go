@@ -27,5 +27,5 @@ func buyByReading(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, err
 	}
 	env.Think()
 	env.Failpoint(lab.BeforeWrite)
-	return answer(sell(ctx, env, buyer, setNum(ctx, env, productOf(env, buyer), s.num-1)))
+	return lab.Told(sell(ctx, env, buyer, setNum(ctx, env, productOf(env, buyer), s.num-1)))
 }

@@ -149,17 +149,18 @@ func ordersOf(entries []redis.XMessage) []order {
 func (w *writer) write(ctx context.Context, orders []order) {
 	left := w.env.Held(orders[0].id, 0)
 	w.env.Failpoint(lab.BeforeWrite)
-	_, err := retried(versionTries, lab.Conflict, func() (lab.Answer, error) { return "", w.insert(ctx, orders) })
+	told, err := w.env.Retry(ctx, versionTries, lab.Conflict, func() (lab.Answer, error) { return "", w.insert(ctx, orders) })
 	left()
 	switch {
+	case told == lab.GaveUp: // not written: the orders stay in the outbox
 	case err == nil:
 		w.env.Wrote()
 		w.acknowledge(ctx, orders)
-	case errors.Is(err, errTooLate) && len(orders) > 1:
+	case errors.Is(err, lab.ErrTooLate) && len(orders) > 1:
 		for i := range orders {
 			w.write(ctx, orders[i:i+1])
 		}
-	case errors.Is(err, errTooLate):
+	case errors.Is(err, lab.ErrTooLate):
 		w.giveBack(ctx, orders[0])
 	}
 }
@@ -215,5 +216,5 @@ func (w *writer) insertOf(ctx context.Context, tx *sql.Tx, orders []order) error
 		return err
 	}
 	w.env.Failpoint(lab.InsideWrite)
-	return oneRow(tx.ExecContext(ctx, db.SQL("UPDATE pawl_lab_stock SET num = num - ? WHERE id = ? AND num >= ?"), n, orders[0].product, n))
+	return lab.OneRow(tx.ExecContext(ctx, db.SQL("UPDATE pawl_lab_stock SET num = num - ? WHERE id = ? AND num >= ?"), n, orders[0].product, n))
 }

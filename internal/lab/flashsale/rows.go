@@ -3,7 +3,6 @@ package flashsale
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"github.com/pawl-go/pawl/internal/lab"
 )
@@ -151,27 +150,4 @@ func setNum(ctx context.Context, env *lab.Env, product, num int) change {
 		_, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = ? WHERE id = ?"), num, product)
 		return err
 	}
-}
-
-// errTooLate: the condition of an update did not hold any more.
-var errTooLate = errors.New("too late")
-
-// oneRow returns errTooLate unless the update has changed a row.
-func oneRow(result sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	n, err := result.RowsAffected()
-	if err == nil && n == 0 {
-		return errTooLate
-	}
-	return err
-}
-
-// answer turns what sell returned into what the buyer is told.
-func answer(err error) (lab.Answer, error) {
-	if err != nil {
-		return "", err
-	}
-	return lab.Bought, nil
 }

@@ -58,7 +58,7 @@ func buySegment(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error
 		for i := range rows {
 			row := rows[(buyer/env.Setup.Products+i)%len(rows)]
 			err := sell(ctx, env, buyer, takeIfLeft(ctx, env, buyer, row))
-			if !errors.Is(err, errTooLate) {
+			if !errors.Is(err, lab.ErrTooLate) {
 				return answerLimited(err)
 			}
 		}

@@ -18,7 +18,7 @@ var serializable = lab.Strategy{
 	New: func(env *lab.Env) lab.Serve {
 		how := inTx{opts: &sql.TxOptions{Isolation: sql.LevelSerializable}}
 		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
-			return retried(versionTries, lab.Conflict, func() (lab.Answer, error) { return buyInTx(ctx, env, buyer, how) })
+			return env.Retry(ctx, versionTries, lab.Conflict, func() (lab.Answer, error) { return buyInTx(ctx, env, buyer, how) })
 		})
 	},
 }

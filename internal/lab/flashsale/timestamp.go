@@ -16,7 +16,7 @@ var timestamp = lab.Strategy{
 	Expect: func(s lab.Setup) lab.Outcome { return races(s).If(s.AtOnce() > 1) },
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
-			return retried(versionTries, isTooLate, func() (lab.Answer, error) { return tryTimestamp(ctx, env, buyer) })
+			return env.Retry(ctx, versionTries, lab.TooLate, func() (lab.Answer, error) { return tryTimestamp(ctx, env, buyer) })
 		}
 	},
 }

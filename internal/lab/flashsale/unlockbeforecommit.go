@@ -43,7 +43,7 @@ func buyAndUnlock(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, err
 	if no := s.refusal(); err != nil || no != "" {
 		return no, err
 	}
-	return answer(env.DB.Tx(ctx, func(tx *sql.Tx) error {
+	return lab.Told(env.DB.Tx(ctx, func(tx *sql.Tx) error {
 		err := buyDeferred(ctx, env, tx, buyer, s, lock)
 		env.Failpoint(lab.BeforeCommit)
 		return err

@@ -3,9 +3,6 @@ package flashsale
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"math/rand/v2"
-	"time"
 
 	"github.com/pawl-go/pawl/internal/lab"
 )
@@ -22,7 +19,7 @@ var version = lab.Strategy{
 	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
-			return retried(versionTries, isTooLate, func() (lab.Answer, error) { return tryVersion(ctx, env, buyer) })
+			return env.Retry(ctx, versionTries, lab.TooLate, func() (lab.Answer, error) { return tryVersion(ctx, env, buyer) })
 		}
 	},
 }
@@ -35,7 +32,7 @@ var versionNoRetry = lab.Strategy{
 	Expect: func(lab.Setup) lab.Outcome { return lab.Holds },
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
-			return retried(1, isTooLate, func() (lab.Answer, error) { return tryVersion(ctx, env, buyer) })
+			return env.Retry(ctx, 1, lab.TooLate, func() (lab.Answer, error) { return tryVersion(ctx, env, buyer) })
 		}
 	},
 }
@@ -48,7 +45,7 @@ func tryVersion(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error
 }
 
 // buyIfUnchanged is read-then-write with an update that changes no row if the row is not
-// the one that was read; it returns errTooLate then.
+// the one that was read; it returns lab.ErrTooLate then.
 func buyIfUnchanged(ctx context.Context, env *lab.Env, buyer int, update func(tx *sql.Tx, s stock) (sql.Result, error)) (lab.Answer, error) {
 	s, err := readStock(ctx, env, buyer)
 	if no := s.refusal(); err != nil || no != "" {
@@ -56,25 +53,5 @@ func buyIfUnchanged(ctx context.Context, env *lab.Env, buyer int, update func(tx
 	}
 	env.Think()
 	env.Failpoint(lab.BeforeWrite)
-	return answer(sell(ctx, env, buyer, func(tx *sql.Tx) error { return oneRow(update(tx, s)) }))
-}
-
-// retried tries again, up to so many times in all, after an error that again accepts.
-func retried(tries int, again func(error) bool, try func() (lab.Answer, error)) (lab.Answer, error) {
-	for i := range tries {
-		told, err := try()
-		if !again(err) {
-			return told, err
-		}
-		backOff(i)
-	}
-	return lab.GaveUp, nil
-}
-
-func isTooLate(err error) bool { return errors.Is(err, errTooLate) }
-
-// backOff waits up to 1 ms longer after each try, and up to 20 ms: losers that come
-// back together lose again.
-func backOff(try int) {
-	time.Sleep(rand.N(time.Duration(min(try+1, 20)) * time.Millisecond))
+	return lab.Told(sell(ctx, env, buyer, func(tx *sql.Tx) error { return lab.OneRow(update(tx, s)) }))
 }
