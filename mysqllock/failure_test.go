@@ -11,6 +11,7 @@ import (
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/driver"
 	"github.com/pawl-go/pawl/fence"
+	"github.com/pawl-go/pawl/internal/testlock"
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
@@ -25,7 +26,7 @@ func TestServerRestarts(t *testing.T) {
 		lock := mustLock(t, c, "x", pawl.TTL(time.Minute))
 		got := make(chan error, 1)
 		other := newClient(t, url, nil)
-		go func() { got <- other.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }) }()
+		go func() { got <- quick(t.Context(), other, "x") }()
 		inLine(t, look, "x", 1)
 		server.Kill()
 		must(t, server.Start())
@@ -50,7 +51,7 @@ func TestConnectionsKilled(t *testing.T) {
 		c, other, look := newClient(t, url, nil), newClient(t, url, nil), mustOpen(t, url)
 		lock := mustLock(t, c, "x")
 		got := make(chan error, 1)
-		go func() { got <- other.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }) }()
+		go func() { got <- quick(t.Context(), other, "x") }()
 		inLine(t, look, "x", 1)
 		rows, err := root.QueryContext(t.Context(), "SELECT id FROM information_schema.processlist WHERE db IS NOT NULL AND id <> CONNECTION_ID()")
 		must(t, err)
@@ -66,6 +67,15 @@ func TestConnectionsKilled(t *testing.T) {
 	})
 }
 
+func TestServerHangs(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, e engine) {
+		server := e.start(t)
+		url := testserver.MySQLURL(server.Addr, newDatabase(t, server.Addr))
+		testlock.ServerHangs(t, newClient(t, url, nil), server)
+	})
+}
+
 // An acquisition and a release whose commits have no reply have the effect of one.
 func TestLostReply(t *testing.T) {
 	t.Parallel()
@@ -73,18 +83,7 @@ func TestLostReply(t *testing.T) {
 		url, _ := e.database(t)
 		far, proxy := through(t, url, e.shared(t).Addr)
 		c, witness := newClient(t, far+"?timeout=300ms", nil), newClient(t, url, nil)
-		must(t, c.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }))
-		proxy.DropReplies(true)
-		if _, err := c.TryLock(t.Context(), "x"); !errors.Is(err, pawl.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want ErrUnavailable, and not the end of a context that has not ended", err)
-		}
-		proxy.DropReplies(false)
-		proxy.Cut()
-		start := time.Now()
-		must(t, witness.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }))
-		if took := time.Since(start); took > 10*time.Second {
-			t.Errorf("free after %v: its TTL is %v", took, pawl.DefaultTTL)
-		}
+		testlock.LostReply(t, c, witness, proxy)
 
 		d := mustOpen(t, far+"?timeout=300ms")
 		req := request("y")
@@ -192,7 +191,7 @@ func TestSmallPool(t *testing.T) {
 					name = "held"
 				}
 				for range 3 {
-					if err := c.Do(t.Context(), name, func(context.Context, *pawl.Lock) error { return nil }); err != nil {
+					if err := quick(t.Context(), c, name); err != nil {
 						t.Error(err)
 					}
 				}

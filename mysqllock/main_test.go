@@ -23,6 +23,8 @@ var (
 	mustLock   = testlock.Lock
 	eventually = testlock.Eventually
 	newClient  = opener.Client
+	levels     = testlock.Levels
+	quick      = testlock.Quick
 )
 
 // engine is one of the two that this package is for.

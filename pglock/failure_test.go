@@ -12,6 +12,7 @@ import (
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/driver"
 	"github.com/pawl-go/pawl/fence"
+	"github.com/pawl-go/pawl/internal/testlock"
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
@@ -73,53 +74,19 @@ func TestBackendTerminated(t *testing.T) {
 	must(t, held.Unlock())
 }
 
-// An acquisition whose commit is done and whose reply is lost leaves neither holder nor
-// waiter, and its error is not the end of a context that has not ended.
 func TestLostReply(t *testing.T) {
 	t.Parallel()
 	s := server(t)
 	url := database(t)
 	proxy := testserver.NewProxy(t, s.Addr)
 	c, witness := client(t, strings.Replace(url, s.Addr, proxy.Addr, 1)+"&timeout=1s", nil), client(t, url, nil)
-	must(t, quick(t.Context(), c, "x"))
-	proxy.DropReplies(true)
-	if _, err := c.TryLock(t.Context(), "x"); !errors.Is(err, pawl.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want ErrUnavailable, and not the end of a context", err)
-	}
-	proxy.DropReplies(false)
-	proxy.Cut()
-	start := time.Now()
-	must(t, quick(t.Context(), witness, "x"))
-	if took := time.Since(start); took > 8*time.Second {
-		t.Errorf("free after %v: its TTL is %v", took, pawl.DefaultTTL)
-	}
+	testlock.LostReply(t, c, witness, proxy)
 }
 
-// A server that hangs ends no call late, loses the lock by the trust deadline and not by
-// its answer, and leaves nothing behind when it goes on.
 func TestServerHangs(t *testing.T) {
 	t.Parallel()
 	s := testserver.Postgres(t)
-	c := client(t, testserver.PostgresURL(s.Addr, "postgres"), nil)
-	lock := mustLock(t, c, "x", pawl.TTL(time.Second))
-	until := lock.Until()
-	s.Pause(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	start := time.Now()
-	if _, err := c.Lock(ctx, "y"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want the end of the context", err)
-	}
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("a context of 200 ms ended the call after %v", took)
-	}
-	<-lock.Context().Done()
-	if late := time.Since(until); late > time.Second {
-		t.Errorf("told %v after the trust deadline", late)
-	}
-	s.Resume(t)
-	must(t, quick(t.Context(), c, "y"))
-	must(t, quick(t.Context(), c, "x"))
+	testlock.ServerHangs(t, client(t, testserver.PostgresURL(s.Addr, "postgres"), nil), s)
 }
 
 // A row that somebody keeps locked costs others nothing but a moment, and whoever wants

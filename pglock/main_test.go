@@ -24,6 +24,8 @@ var (
 	eventually = testlock.Eventually
 	client     = opener.Client
 	waiters    = testlock.Waiters
+	levels     = opener.Levels
+	quick      = testlock.Quick
 )
 
 // server returns the PostgreSQL that tests share which do not stop it.

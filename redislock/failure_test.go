@@ -13,6 +13,7 @@ import (
 
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/driver"
+	"github.com/pawl-go/pawl/internal/testlock"
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
@@ -95,52 +96,18 @@ func TestScriptFlushed(t *testing.T) {
 	}
 }
 
-// A server that hangs ends no call late, loses the lock by the trust deadline and not
-// by its answer, and leaves nothing behind when it goes on.
 func TestServerHangs(t *testing.T) {
 	t.Parallel()
 	server := testserver.Redis(t)
-	c := client(t, "redis://"+server.Addr, nil)
-	const ttl = time.Second
-	lock := mustLock(t, c, "x", pawl.TTL(ttl))
-	until := lock.Until()
-	server.Pause(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	start := time.Now()
-	if _, err := c.Lock(ctx, "y"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want the end of the context", err)
-	}
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("a context of 200 ms ended the call after %v", took)
-	}
-	<-lock.Context().Done()
-	if late := time.Since(until); late > time.Second {
-		t.Errorf("told %v after the trust deadline", late)
-	}
-	server.Resume(t)
-	must(t, c.Do(t.Context(), "y", func(context.Context, *pawl.Lock) error { return nil }))
-	must(t, c.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }))
+	testlock.ServerHangs(t, client(t, "redis://"+server.Addr, nil), server)
 }
 
-// An acquisition whose reply is lost leaves neither holder nor waiter.
 func TestLostReply(t *testing.T) {
 	t.Parallel()
 	server := testserver.Redis(t)
 	proxy := testserver.NewProxy(t, server.Addr)
 	c, witness := client(t, "redis://"+proxy.Addr+"?timeout=300ms", nil), client(t, "redis://"+server.Addr, nil)
-	must(t, c.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }))
-	proxy.DropReplies(true)
-	if _, err := c.TryLock(t.Context(), "x"); !errors.Is(err, pawl.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want ErrUnavailable, and not the end of a context that has not ended", err)
-	}
-	proxy.DropReplies(false)
-	proxy.Cut()
-	start := time.Now()
-	must(t, witness.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }))
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("free after %v: its TTL is %v", took, pawl.DefaultTTL)
-	}
+	testlock.LostReply(t, c, witness, proxy)
 }
 
 // Connections that are cut cost a waiter nothing but the time to connect again, and a
@@ -152,7 +119,7 @@ func TestConnectionsCut(t *testing.T) {
 	c, other := client(t, "redis://"+proxy.Addr, nil), client(t, "redis://"+server.Addr, nil)
 	held, lock := mustLock(t, c, "held", pawl.TTL(600*time.Millisecond)), mustLock(t, other, "x")
 	got := make(chan error, 1)
-	go func() { got <- c.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }) }()
+	go func() { got <- quick(t.Context(), c, "x") }()
 	waiters(t, other, "x", 1)
 	proxy.Cut()
 	must(t, lock.Unlock())
@@ -182,7 +149,7 @@ func TestPubSubRefused(t *testing.T) {
 	for i := range handoffs {
 		c := client(t, url, nil)
 		line.Go(func() {
-			if err := c.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }); err != nil {
+			if err := quick(t.Context(), c, "x"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -245,7 +212,7 @@ func TestForeignKey(t *testing.T) {
 		t.Errorf("the key is now %q", got)
 	}
 	// The others of the same batch are not affected.
-	must(t, c.Do(t.Context(), "y", func(context.Context, *pawl.Lock) error { return nil }))
+	must(t, quick(t.Context(), c, "y"))
 }
 
 // A lease runs out by the server's clock although Redis is busy with other keys that

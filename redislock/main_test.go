@@ -23,6 +23,8 @@ var (
 	eventually = testlock.Eventually
 	client     = opener.Client
 	waiters    = testlock.Waiters
+	levels     = opener.Levels
+	quick      = testlock.Quick
 )
 
 // rawClient returns a client to look at the keys of server.

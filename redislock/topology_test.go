@@ -128,7 +128,7 @@ func TestReplicas(t *testing.T) {
 	c, err := pawl.New(d, nil)
 	must(t, err)
 	defer c.Close(t.Context())
-	must(t, c.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }))
+	must(t, quick(t.Context(), c, "x"))
 	replica.Pause(t)
 	if _, err := c.TryLock(t.Context(), "x"); !errors.Is(err, pawl.ErrUnavailable) {
 		t.Errorf("granted without the replica: %v", err)
@@ -139,7 +139,7 @@ func TestReplicas(t *testing.T) {
 		return err == nil && len(info.Holders) == 0
 	})
 	replica.Resume(t)
-	must(t, c.Do(t.Context(), "x", func(context.Context, *pawl.Lock) error { return nil }))
+	must(t, quick(t.Context(), c, "x"))
 }
 
 func TestReplicasRefused(t *testing.T) {
