@@ -14,11 +14,10 @@ type Dialect uint8
 const (
 	// SQLite is SQLite 3.24 or later, through any database/sql driver.
 	SQLite Dialect = iota + 1
-	// MySQL is MySQL or MariaDB with InnoDB tables, with or without the driver's
-	// clientFoundRows. Its statements are covered by unit tests only so far.
+	// MySQL is MySQL 8.0 or later, or MariaDB 10.6 or later, with InnoDB tables, with or
+	// without the driver's clientFoundRows.
 	MySQL
-	// PostgreSQL is PostgreSQL 9.5 or later. Placeholders are $1, $2 and so on. Its
-	// statements are covered by unit tests only so far.
+	// PostgreSQL is PostgreSQL 9.5 or later. Placeholders are $1, $2 and so on.
 	PostgreSQL
 )
 

@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/pawl-go/pawl/internal/testserver"
 )
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" {
 		os.Exit(playRole(role))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(testserver.Stopping(m))
 }

@@ -5,6 +5,7 @@ package fence_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func hold(write func(context.Context, uint64) error) error {
 }
 
 func writeRow(ctx context.Context, token uint64) error {
-	db, err := openSQLite(os.Getenv(shopVariable))
+	db, err := sql.Open("sqlite", sqliteDSN(os.Getenv(shopVariable)))
 	if err != nil {
 		return err
 	}
@@ -167,9 +168,9 @@ func (h *holder) takeOver(locks string) uint64 {
 // refused by the row.
 func TestPausedHolderIsRefusedBySQL(t *testing.T) {
 	t.Parallel()
-	db, shop := openShop(t)
+	db := openShop(t)
 	locks := "sqlite://" + filepath.Join(t.TempDir(), "locks.db")
-	h := startHolder(t, "sql", locks, shop)
+	h := startHolder(t, "sql", locks, db.path)
 	token := h.takeOver(locks)
 	must(t, stock.Update(t.Context(), db, 42, token, "num = ?", 99))
 	got := h.goOn()
@@ -184,8 +185,8 @@ func TestPausedHolderIsRefusedBySQL(t *testing.T) {
 // The same, refused by the middleware with 412.
 func TestPausedHolderIsRefusedByHTTP(t *testing.T) {
 	t.Parallel()
-	db, _ := openShop(t)
-	for name, store := range map[string]fence.Store{"memory": nil, "side table": guard.Store(db)} {
+	db := openShop(t)
+	for name, store := range map[string]fence.Store{"memory": nil, "side table": guard.Store(db.DB)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var served []string

@@ -1,7 +1,6 @@
 package fence_test
 
 import (
-	"database/sql"
 	"errors"
 	"math"
 	"strings"
@@ -13,28 +12,26 @@ import (
 	"github.com/pawl-go/pawl/fence"
 )
 
-var guard = fence.SideTable{Dialect: fence.SQLite}
-
-// checked sets the stock to num in a transaction that guard lets through.
-func checked(t *testing.T, db *sql.DB, resource string, token uint64, num int) error {
+// checked sets the stock to num in a transaction that the guard lets through.
+func (s *shop) checked(t *testing.T, resource string, token uint64, num int) error {
 	t.Helper()
-	tx, err := db.BeginTx(t.Context(), nil)
+	tx, err := s.BeginTx(t.Context(), nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if err := guard.Check(t.Context(), tx, resource, token); err != nil {
+	if err := s.guard.Check(t.Context(), tx, resource, token); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(t.Context(), "UPDATE stock SET num = ? WHERE id = 42", num); err != nil {
+	if _, err := tx.ExecContext(t.Context(), s.q("UPDATE stock SET num = ? WHERE id = 42"), num); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-func TestSideTable(t *testing.T) {
-	t.Parallel()
-	db, _ := openShop(t)
+func TestSideTable(t *testing.T) { onEveryEngine(t, sideTable) }
+
+func sideTable(t *testing.T, s *shop) {
 	steps := []struct {
 		name     string
 		resource string
@@ -55,24 +52,24 @@ func TestSideTable(t *testing.T) {
 	}
 	want := 100
 	for i, step := range steps {
-		err := checked(t, db, step.resource, step.token, i)
+		err := s.checked(t, step.resource, step.token, i)
 		if !errors.Is(err, step.want) {
 			t.Errorf("%s: error %v, want %v", step.name, err, step.want)
 		}
 		if step.want == nil {
 			want = i
 		}
-		if got := readRow(t, db).Num; got != want {
+		if got := readRow(t, s).Num; got != want {
 			t.Errorf("%s: stock %d, want %d", step.name, got, want)
 		}
 	}
 }
 
-func TestSideTableRefusesResources(t *testing.T) {
-	t.Parallel()
-	db, _ := openShop(t)
+func TestSideTableRefusesResources(t *testing.T) { onEveryEngine(t, sideTableRefusesResources) }
+
+func sideTableRefusesResources(t *testing.T, s *shop) {
 	for _, resource := range []string{"", "a\x00b", "\xff", strings.Repeat("x", 513)} {
-		if err := checked(t, db, resource, 1, 1); err == nil {
+		if err := s.checked(t, resource, 1, 1); err == nil {
 			t.Errorf("%d bytes: no error", len(resource))
 		}
 	}
@@ -80,49 +77,48 @@ func TestSideTableRefusesResources(t *testing.T) {
 
 // A transaction that was refused and rolled back leaves the token as it was; so does
 // one that was let in and rolled back.
-func TestSideTableRollback(t *testing.T) {
-	t.Parallel()
-	db, _ := openShop(t)
-	tx, err := db.BeginTx(t.Context(), nil)
+func TestSideTableRollback(t *testing.T) { onEveryEngine(t, sideTableRollback) }
+
+func sideTableRollback(t *testing.T, s *shop) {
+	tx, err := s.BeginTx(t.Context(), nil)
 	must(t, err)
-	must(t, guard.Check(t.Context(), tx, "stock:42", 9))
+	must(t, s.guard.Check(t.Context(), tx, "stock:42", 9))
 	must(t, tx.Rollback())
-	must(t, checked(t, db, "stock:42", 1, 1))
+	must(t, s.checked(t, "stock:42", 1, 1))
 }
 
-func TestSideTableConcurrentWriters(t *testing.T) {
-	t.Parallel()
-	db, _ := openShop(t)
-	run(t, db, "CREATE TABLE journal (seq INTEGER PRIMARY KEY AUTOINCREMENT, token INTEGER)")
-	run(t, db, "CREATE TRIGGER note AFTER UPDATE ON stock BEGIN INSERT INTO journal (token) VALUES (NEW.num); END")
+func TestSideTableConcurrentWriters(t *testing.T) { onEveryEngine(t, sideTableConcurrentWriters) }
+
+func sideTableConcurrentWriters(t *testing.T, s *shop) {
+	s.keepJournal(t)
 	const writers, writes = 8, 20
 	var group sync.WaitGroup
 	for w := range uint64(writers) {
 		group.Go(func() {
 			for i := range uint64(writes) {
 				token := 1 + w + i*writers
-				if err := checked(t, db, "stock:42", token, int(token)); err != nil && !errors.Is(err, fence.ErrStale) {
+				if err := s.checked(t, "stock:42", token, int(token)); err != nil && !errors.Is(err, fence.ErrStale) {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	group.Wait()
-	tokens := journal(t.Context(), t, db)
+	tokens := s.written(t, "num")
 	for i, token := range tokens {
 		if i > 0 && token < tokens[i-1] {
 			t.Fatalf("token %d wrote after %d", token, tokens[i-1])
 		}
 	}
-	if got := readRow(t, db).Num; got != writers*writes {
+	if got := readRow(t, s).Num; got != writers*writes {
 		t.Errorf("stock %d, want %d", got, writers*writes)
 	}
 }
 
-func TestStores(t *testing.T) {
-	t.Parallel()
-	db, _ := openShop(t)
-	for name, store := range map[string]fence.Store{"memory": new(fence.Memory), "side table": guard.Store(db)} {
+func TestStores(t *testing.T) { onEveryEngine(t, stores) }
+
+func stores(t *testing.T, s *shop) {
+	for name, store := range map[string]fence.Store{"memory": new(fence.Memory), "side table": s.guard.Store(s.DB)} {
 		t.Run(name, func(t *testing.T) {
 			var got []bool
 			for _, token := range []uint64{5, 5, 4, 6, 5} {

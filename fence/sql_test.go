@@ -1,7 +1,6 @@
 package fence_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"math"
@@ -14,8 +13,9 @@ import (
 	"github.com/pawl-go/pawl/fence"
 )
 
-func TestUpdate(t *testing.T) {
-	t.Parallel()
+func TestUpdate(t *testing.T) { onEveryEngine(t, update) }
+
+func update(t *testing.T, s *shop) {
 	tests := []struct {
 		name   string
 		stored any // token in the row
@@ -36,14 +36,12 @@ func TestUpdate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			db, _ := openShop(t)
-			run(t, db, "UPDATE stock SET fence = ?", tt.stored)
-			err := stock.Update(t.Context(), db, tt.key, tt.token, "num = num - ?", 1)
+			run(t, s, s.q("UPDATE stock SET num = 100, fence = ?"), tt.stored)
+			err := s.stock.Update(t.Context(), s, tt.key, tt.token, s.q("num = num - ?"), 1)
 			if !errors.Is(err, tt.want) {
 				t.Errorf("error %v, want %v", err, tt.want)
 			}
-			if diff := cmp.Diff(tt.row, readRow(t, db)); diff != "" {
+			if diff := cmp.Diff(tt.row, readRow(t, s)); diff != "" {
 				t.Errorf("row (-want +got):\n%s", diff)
 			}
 		})
@@ -51,59 +49,89 @@ func TestUpdate(t *testing.T) {
 }
 
 // Everything that database/sql offers takes a guarded update.
-func TestUpdateThroughTxAndConn(t *testing.T) {
-	t.Parallel()
-	db, _ := openShop(t)
-	tx, err := db.BeginTx(t.Context(), nil)
+func TestUpdateThroughTxAndConn(t *testing.T) { onEveryEngine(t, updateThroughTxAndConn) }
+
+func updateThroughTxAndConn(t *testing.T, s *shop) {
+	tx, err := s.BeginTx(t.Context(), nil)
 	must(t, err)
-	must(t, stock.Update(t.Context(), tx, 42, 3, "num = num - ?", 1))
+	must(t, s.stock.Update(t.Context(), tx, 42, 3, s.q("num = num - ?"), 1))
 	must(t, tx.Rollback())
-	if diff := cmp.Diff(row{100, 0}, readRow(t, db)); diff != "" {
+	if diff := cmp.Diff(row{100, 0}, readRow(t, s)); diff != "" {
 		t.Errorf("after rollback (-want +got):\n%s", diff)
 	}
-	conn, err := db.Conn(t.Context())
+	conn, err := s.Conn(t.Context())
 	must(t, err)
-	must(t, stock.Update(t.Context(), conn, 42, 2, "num = num - ?", 1))
+	must(t, s.stock.Update(t.Context(), conn, 42, 2, s.q("num = num - ?"), 1))
 	must(t, conn.Close())
-	if diff := cmp.Diff(row{99, 2}, readRow(t, db)); diff != "" {
+	if diff := cmp.Diff(row{99, 2}, readRow(t, s)); diff != "" {
 		t.Errorf("after conn (-want +got):\n%s", diff)
 	}
 }
 
-func TestCheck(t *testing.T) {
-	t.Parallel()
-	db, _ := openShop(t)
-	must(t, stock.Check(t.Context(), db, 42, 5))
-	if diff := cmp.Diff(row{100, 5}, readRow(t, db)); diff != "" {
+func TestCheck(t *testing.T) { onEveryEngine(t, check) }
+
+func check(t *testing.T, s *shop) {
+	for range 2 { // the second changes nothing
+		must(t, s.stock.Check(t.Context(), s, 42, 5))
+	}
+	if diff := cmp.Diff(row{100, 5}, readRow(t, s)); diff != "" {
 		t.Errorf("row (-want +got):\n%s", diff)
 	}
-	if err := stock.Check(t.Context(), db, 42, 4); !errors.Is(err, fence.ErrStale) {
+	if err := s.stock.Check(t.Context(), s, 42, 4); !errors.Is(err, fence.ErrStale) {
 		t.Errorf("older token: %v", err)
+	}
+}
+
+// A transaction that has read before a newer token came, and would go on reading the
+// same, is refused.
+func TestOlderSnapshot(t *testing.T) { onEveryEngine(t, olderSnapshot) }
+
+func olderSnapshot(t *testing.T, s *shop) {
+	must(t, s.stock.Check(t.Context(), s, 42, 5))
+	must(t, s.guard.Store(s.DB).Raise(t.Context(), "r", 5))
+	for name, check := range map[string]func(tx *sql.Tx) error{
+		"row":        func(tx *sql.Tx) error { return s.stock.Check(t.Context(), tx, 42, 5) },
+		"side table": func(tx *sql.Tx) error { return s.guard.Check(t.Context(), tx, "r", 5) },
+	} {
+		tx, err := s.BeginTx(t.Context(), nil)
+		must(t, err)
+		readRow(t, tx)
+		must(t, s.stock.Check(t.Context(), s, 42, 9))
+		must(t, s.guard.Store(s.DB).Raise(t.Context(), "r", 9))
+		err = check(tx)
+		// SQLite lets no transaction write that has read what is not true any more.
+		if s.stock.Dialect == fence.SQLite && err == nil || s.stock.Dialect != fence.SQLite && !errors.Is(err, fence.ErrStale) {
+			t.Errorf("%s: %v, want ErrStale", name, err)
+		}
+		must(t, tx.Rollback())
+		run(t, s, "UPDATE stock SET fence = 5")
+		run(t, s, "UPDATE pawl_fence SET token = 5")
 	}
 }
 
 // An older holder wakes up after the newer one has read and before it has written. It
 // is refused only because the newer one has shown its token before it read.
-func TestCheckBeforeReadKeepsOlderWritesOut(t *testing.T) {
-	t.Parallel()
+func TestCheckBeforeReadKeepsOlderWritesOut(t *testing.T) { onEveryEngine(t, checkBeforeRead) }
+
+func checkBeforeRead(t *testing.T, s *shop) {
 	for _, checks := range []bool{true, false} {
-		db, _ := openShop(t)
-		older := readRow(t, db)
+		run(t, s, "UPDATE stock SET num = 100, fence = NULL")
+		older := readRow(t, s)
 		if checks {
-			must(t, stock.Check(t.Context(), db, 42, 8))
+			must(t, s.stock.Check(t.Context(), s, 42, 8))
 		}
-		newer := readRow(t, db)
-		err := stock.Update(t.Context(), db, 42, 7, "num = ?", older.Num-1)
+		newer := readRow(t, s)
+		err := s.stock.Update(t.Context(), s, 42, 7, s.q("num = ?"), older.Num-1)
 		if checks != errors.Is(err, fence.ErrStale) {
 			t.Errorf("checked first %t: the older write: %v", checks, err)
 		}
-		must(t, stock.Update(t.Context(), db, 42, 8, "num = ?", newer.Num-1))
+		must(t, s.stock.Update(t.Context(), s, 42, 8, s.q("num = ?"), newer.Num-1))
 	}
 }
 
 func TestStaleErrorNamesTokensAndRow(t *testing.T) {
 	t.Parallel()
-	db, _ := openShop(t)
+	db := openShop(t)
 	must(t, stock.Check(t.Context(), db, 42, 5))
 	err := stock.Check(t.Context(), db, 42, 4)
 	want := "fence: stock 42: stale fencing token: 4 is older than 5"
@@ -135,7 +163,7 @@ func TestUpdateMisuse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			db, _ := openShop(t)
+			db := openShop(t)
 			if err := tt.s.Update(t.Context(), db, tt.key, 1, tt.set, tt.args...); err == nil {
 				t.Error("no error")
 			}
@@ -148,7 +176,7 @@ func TestUpdateMisuse(t *testing.T) {
 
 func TestUpdateOddNames(t *testing.T) {
 	t.Parallel()
-	db, _ := openShop(t)
+	db := openShop(t)
 	run(t, db, "CREATE TABLE `a \"`` table` (`select` TEXT PRIMARY KEY, n INTEGER, `x;--` BIGINT)")
 	run(t, db, "INSERT INTO `a \"`` table` VALUES ('k', 0, NULL)")
 	odd := fence.SQL{Dialect: fence.SQLite, Table: "a \"` table", Key: "select", Token: "x;--"}
@@ -162,7 +190,7 @@ func TestUpdateOddNames(t *testing.T) {
 
 func TestUpdateOfSeveralRowsIsReported(t *testing.T) {
 	t.Parallel()
-	db, _ := openShop(t)
+	db := openShop(t)
 	run(t, db, "INSERT INTO stock (id, num) VALUES (43, 100)")
 	s := fence.SQL{Dialect: fence.SQLite, Table: "stock", Key: "num", Token: "fence"}
 	err := s.Update(t.Context(), db, 100, 1, "num = 5")
@@ -172,17 +200,16 @@ func TestUpdateOfSeveralRowsIsReported(t *testing.T) {
 }
 
 // However writers run side by side, an older token never writes after a newer one.
-func TestConcurrentWriters(t *testing.T) {
-	t.Parallel()
-	db, _ := openShop(t)
-	run(t, db, "CREATE TABLE journal (seq INTEGER PRIMARY KEY AUTOINCREMENT, token INTEGER)")
-	run(t, db, "CREATE TRIGGER note AFTER UPDATE ON stock BEGIN INSERT INTO journal (token) VALUES (NEW.fence); END")
+func TestConcurrentWriters(t *testing.T) { onEveryEngine(t, concurrentWriters) }
+
+func concurrentWriters(t *testing.T, s *shop) {
+	s.keepJournal(t)
 	const writers, writes = 8, 20
 	var group sync.WaitGroup
 	for w := range uint64(writers) {
 		group.Go(func() {
 			for i := range uint64(writes) {
-				err := stock.Update(t.Context(), db, 42, 1+w+i*writers, "num = num + ?", 1)
+				err := s.stock.Update(t.Context(), s, 42, 1+w+i*writers, s.q("num = num + ?"), 1)
 				if err != nil && !errors.Is(err, fence.ErrStale) {
 					t.Error(err)
 				}
@@ -190,28 +217,13 @@ func TestConcurrentWriters(t *testing.T) {
 		})
 	}
 	group.Wait()
-	tokens := journal(t.Context(), t, db)
+	tokens := s.written(t, "token")
 	for i, token := range tokens {
 		if i > 0 && token < tokens[i-1] {
 			t.Fatalf("token %d wrote after %d", token, tokens[i-1])
 		}
 	}
-	if got, want := readRow(t, db), (row{100 + len(tokens), writers * writes}); got != want {
+	if got, want := readRow(t, s), (row{100 + len(tokens), writers * writes}); got != want {
 		t.Errorf("row %v, want %v", got, want)
 	}
-}
-
-func journal(ctx context.Context, t *testing.T, db *sql.DB) []int64 {
-	t.Helper()
-	rows, err := db.QueryContext(ctx, "SELECT token FROM journal ORDER BY seq")
-	must(t, err)
-	defer rows.Close()
-	var tokens []int64
-	for rows.Next() {
-		var token int64
-		must(t, rows.Scan(&token))
-		tokens = append(tokens, token)
-	}
-	must(t, rows.Err())
-	return tokens
 }
