@@ -120,15 +120,7 @@ func (p *Plan) clean(ctx context.Context, tx *sql.Tx, rows []candidate) (done ou
 	if len(victims) == 0 {
 		return done, nil
 	}
-	if err := p.copyAway(ctx, tx, victims); err != nil {
-		return done, err
-	}
-	if p.job.OnReference == Repoint {
-		if done.repointed, err = p.repoint(ctx, tx, victims, pointed); err != nil {
-			return done, err
-		}
-	}
-	if err := p.remove(ctx, tx, victims); err != nil {
+	if done.repointed, err = p.takeOut(ctx, tx, victims, pointed); err != nil {
 		return done, err
 	}
 	done.deleted = int64(len(victims))
@@ -151,7 +143,7 @@ func (p *Plan) lock(ctx context.Context, tx *sql.Tx, rows []candidate) ([][]any,
 }
 
 // rankLocked returns the rows that are not the best of their group among those that are
-// locked.
+// locked. What stays is read too where a foreign key may have to point at it.
 func (p *Plan) rankLocked(ctx context.Context, tx *sql.Tx, locked [][]any) (victims []victim, groups int64, err error) {
 	e, t := p.engine, p.table
 	s := newStatement(e).add("SELECT ", reads(e, "x.", t.primary))
@@ -159,7 +151,12 @@ func (p *Plan) rankLocked(ctx context.Context, tx *sql.Tx, locked [][]any) (vict
 		s.add(", ", e.read("x."+e.quote(c.name), c))
 	}
 	s.add(", pawl_rank FROM (SELECT ", list(e, p.needed()), ", ", p.rank(), " AS pawl_rank FROM ", p.quotedTable(), e.byPrimary(), " WHERE ")
-	p.whereKey(s.in(t.primary, locked), " AND ").add(") x ORDER BY ", qualified(e, "x.", t.key), ", pawl_rank")
+	p.whereKey(s.in(t.primary, locked), " AND ").add(") x")
+	if len(t.refs) > 0 {
+		s.add(" ORDER BY ", qualified(e, "x.", t.key), ", pawl_rank")
+	} else {
+		s.add(" WHERE pawl_rank > 1")
+	}
 	n := len(t.primary)
 	found, err := values(ctx, tx, s, n+len(t.refColumns)+1)
 	var survivor []any
@@ -191,28 +188,61 @@ func (p *Plan) needed() (cols []column) {
 	return cols
 }
 
+// takeOut moves the rows into the backup table, and what points at them to the row that
+// stays.
+func (p *Plan) takeOut(ctx context.Context, tx *sql.Tx, victims []victim, pointed map[string][]reference) (repointed int64, err error) {
+	if p.backup != "" && len(p.table.refs) == 0 && p.engine.moves() {
+		return 0, p.move(ctx, tx, victims)
+	}
+	if err := p.copyAway(ctx, tx, victims); err != nil { // as they are before a repoint
+		return 0, err
+	}
+	if p.job.OnReference == Repoint {
+		if repointed, err = p.repoint(ctx, tx, victims, pointed); err != nil {
+			return repointed, err
+		}
+	}
+	return repointed, p.remove(ctx, tx, victims)
+}
+
 // copyAway puts the rows into the backup table.
 func (p *Plan) copyAway(ctx context.Context, tx *sql.Tx, victims []victim) error {
 	if p.backup == "" {
 		return nil
 	}
 	cols := list(p.engine, p.table.columns)
-	s := newStatement(p.engine).add("INSERT INTO ", p.backup, " (", cols, ") SELECT ", cols, " FROM ", p.quotedTable(), " WHERE ")
+	s := newStatement(p.engine).add("INSERT INTO ", p.backup, " (", cols, ") SELECT ", cols, " FROM ", p.quotedTable(), p.engine.byPrimary(), " WHERE ")
 	s.in(p.table.primary, keys(victims))
-	n, err := affected(tx.ExecContext(ctx, s.text.String(), s.args...))
-	if err == nil && n != int64(len(victims)) {
-		err = fmt.Errorf("the backup table took %d of %d rows", n, len(victims))
-	}
-	return err
+	return changeAll(ctx, tx, s, victims, func(n int64) error {
+		return fmt.Errorf("the backup table took %d of %d rows", n, len(victims))
+	})
+}
+
+// move is copyAway and remove in one statement, which looks each row up once.
+func (p *Plan) move(ctx context.Context, tx *sql.Tx, victims []victim) error {
+	cols := list(p.engine, p.table.columns)
+	s := newStatement(p.engine).add("WITH gone AS (DELETE FROM ", p.quotedTable(), " WHERE ")
+	s.in(p.table.primary, keys(victims)).add(" RETURNING ", cols, ") INSERT INTO ", p.backup, " (", cols, ") SELECT ", cols, " FROM gone")
+	return changeAll(ctx, tx, s, victims, func(n int64) error {
+		return refused("%d of %d rows could be moved to the backup table: want the trigger or the rule off that keeps the others", n, len(victims))
+	})
 }
 
 // remove deletes the rows, all of them or none.
 func (p *Plan) remove(ctx context.Context, tx *sql.Tx, victims []victim) error {
 	s := newStatement(p.engine).add("DELETE FROM ", p.quotedTable(), " WHERE ")
 	s.in(p.table.primary, keys(victims))
+	return changeAll(ctx, tx, s, victims, func(n int64) error {
+		return refused("%d of %d rows could be deleted: want the trigger or the rule off that keeps the others", n, len(victims))
+	})
+}
+
+// changeAll runs a statement that must change as many rows as there are victims, and returns
+// short's error when it did not.
+func changeAll(ctx context.Context, tx *sql.Tx, s *statement, victims []victim, short func(n int64) error) error {
 	n, err := affected(tx.ExecContext(ctx, s.text.String(), s.args...))
 	if err == nil && n != int64(len(victims)) {
-		err = refused("%d of %d rows could be deleted: want the trigger or the rule off that keeps the others", n, len(victims))
+		return short(n)
 	}
 	return err
 }

@@ -28,4 +28,6 @@ func (backquoted) order(expr string, newest bool) string {
 	return expr
 }
 
+func (backquoted) moves() bool { return false }
+
 func (backquoted) prepare(context.Context, *sql.Tx) error { return nil }

@@ -30,6 +30,8 @@ type engine interface {
 	// forUpdate ends a SELECT that locks its rows, and byPrimary follows the table in it.
 	forUpdate() string
 	byPrimary() string
+	// moves reports whether one statement can delete rows and insert them elsewhere.
+	moves() bool
 	// prepare sets what must hold for this transaction alone.
 	prepare(ctx context.Context, tx *sql.Tx) error
 

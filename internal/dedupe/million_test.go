@@ -36,7 +36,7 @@ func TestMillionRows(t *testing.T) {
 				job.Batch = 1000
 				b.forgetServerTime()
 				report := b.run(job)
-				b.logServerTime()
+				b.logServerTime(report, report.Deleted+report.Groups)
 				t.Logf("index=%v: deleted %d of %d in %d batches in %.1f s, the counts included", indexed, report.Deleted, report.Before.Rows, report.Batches, report.Seconds)
 				if report.Deleted != 102400 {
 					t.Errorf("%+v", report)
@@ -114,18 +114,31 @@ func (b *bed) forgetServerTime() {
 	}
 }
 
-// logServerTime tells which statements the server has spent its time on, where it counts:
-// MariaDB does not by default, and SQLite is no server.
-func (b *bed) logServerTime() {
+// logServerTime tells what the server has spent its time on since, where it counts:
+// MariaDB does not by default, and SQLite is no server. All that is neither reading nor
+// counting belongs to the batches, the commits of the reading included. locked is how many rows the batches have
+// locked.
+func (b *bed) logServerTime(report *Report, locked int64) {
 	b.Helper()
 	query := map[string]string{
-		"postgres": "SELECT round(total_exec_time), calls, left(query, 90) FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1 DESC LIMIT 8",
-		"mysql":    "SELECT ROUND(SUM_TIMER_WAIT / 1e9), COUNT_STAR, LEFT(DIGEST_TEXT, 90) FROM performance_schema.events_statements_summary_by_digest WHERE SCHEMA_NAME = DATABASE() ORDER BY SUM_TIMER_WAIT DESC LIMIT 8",
+		"postgres": "SELECT query, calls, total_exec_time + total_plan_time AS ms FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
+		"mysql":    "SELECT DIGEST_TEXT AS query, COUNT_STAR AS calls, SUM_TIMER_WAIT / 1e9 AS ms FROM performance_schema.events_statements_summary_by_digest WHERE SCHEMA_NAME = DATABASE() AND DIGEST_TEXT NOT LIKE 'TRUNCATE%'",
 	}[b.name]
 	if query == "" {
 		return
 	}
-	for _, row := range b.rows(query) {
+	sum := func(where string) (ms float64) {
+		if err := b.db.QueryRowContext(b.Context(), "SELECT COALESCE(SUM(ms), 0) FROM ("+query+") AS q WHERE "+where).Scan(&ms); err != nil {
+			b.Fatal(err)
+		}
+		return ms
+	}
+	reading := sum("query LIKE '%DENSE_RANK%LIMIT%'")
+	batches := sum("query NOT LIKE '%DENSE_RANK%' AND query NOT LIKE 'SELECT COUNT%'")
+	b.Logf("server: %.1f ms for each batch of %d locked rows, %.1f ms for each 1,000 rows locked", batches/float64(report.Batches), locked/report.Batches, 1000*batches/float64(locked))
+	b.Logf("server: %.1f ms for each 1,000 rows of the table: %.1f of reading, %.1f of batches",
+		1000*(reading+batches)/float64(report.Before.Rows), 1000*reading/float64(report.Before.Rows), 1000*batches/float64(report.Before.Rows))
+	for _, row := range b.rows("SELECT round(ms), calls, left(query, 90) FROM (" + query + ") AS q ORDER BY ms DESC LIMIT 10") {
 		b.Log("server ms, calls: " + row)
 	}
 }

@@ -77,7 +77,13 @@ func mysqlSession(maria bool) map[string]string {
 	return session
 }
 
-func (mysqlEngine) read(expr string, _ column) string { return expr }
+// read widens a FLOAT, which the server would round to six digits where it answers in text.
+func (mysqlEngine) read(expr string, c column) string {
+	if c.typ == "float" {
+		return "(" + expr + " + 0E0)"
+	}
+	return expr
+}
 
 // bind casts a decimal: beside one, the driver's text would be compared as a float.
 func (mysqlEngine) bind(c column, _ int) string {

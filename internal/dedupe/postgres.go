@@ -77,6 +77,8 @@ func (pgEngine) forUpdate() string { return " FOR UPDATE" }
 
 func (pgEngine) byPrimary() string { return "" }
 
+func (pgEngine) moves() bool { return true }
+
 func (pgEngine) prepare(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, pgOpts, fmt.Sprintf("%dms", lockWait.Milliseconds()))
 	return err
