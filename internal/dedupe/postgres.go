@@ -185,11 +185,12 @@ func (e pgEngine) addUnique(ctx context.Context, db *sql.DB, t *table, name stri
 	return errors.Join(err, e.dropInvalid(cleanUp, db, t, name))
 }
 
-// dropInvalid drops the index of that name if it is INVALID, and no other.
+// dropInvalid drops the table's index of that name if it is INVALID, and no other.
 func (e pgEngine) dropInvalid(ctx context.Context, db *sql.DB, t *table, name string) error {
 	full := quoteTable(e, t.schema, name)
 	var invalid bool
-	_, err := one(ctx, db, "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", []any{full}, &invalid)
+	_, err := one(ctx, db, "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1) AND indrelid = to_regclass($2)",
+		[]any{full, quoteTable(e, t.schema, t.name)}, &invalid)
 	if err != nil || !invalid {
 		return err
 	}
