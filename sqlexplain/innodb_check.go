@@ -20,6 +20,10 @@ func (innodb) check(ctx context.Context, look querier, s statement) (warnings []
 		if verb := s.verb(); (verb == "INSERT" || verb == "REPLACE") && row["numbered"] == "1" {
 			warnings = append(warnings, fmt.Sprintf("the AUTO_INCREMENT of %s moves on: a rollback does not give its values back", row["table_name"]))
 		}
+		if row["keyless"] == "1" && row["storage"] == "InnoDB" {
+			warnings = append(warnings, fmt.Sprintf("%s has no primary key: its rows stand in the hidden index %s under numbers that no statement can name; a primary key would let single rows be locked",
+				row["table_name"], hiddenIndex))
+		}
 	})
 	if err != nil || refusal != nil {
 		return nil, errors.Join(refusal, err)

@@ -65,6 +65,9 @@ func (postgresEngine) check(ctx context.Context, look querier, s statement) (war
 		if verb := s.verb(); (verb == "INSERT" || verb == "MERGE") && row["numbered"] == "true" {
 			warnings = append(warnings, fmt.Sprintf("the sequence of %s moves on: a rollback does not give its values back", row["tab"]))
 		}
+		if row["keyless"] == "true" {
+			warnings = append(warnings, fmt.Sprintf("%s has no primary key: its rows are shown by their place (ctid), which changes with every update", row["tab"]))
+		}
 	})
 	if err == nil && refusal == nil {
 		err = eachListed(ctx, look, postgresFunctions, s.calls(), func(row map[string]string) {

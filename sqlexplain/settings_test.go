@@ -116,3 +116,36 @@ func TestValues(t *testing.T) {
 		})
 	}
 }
+
+// TestNoPrimaryKey: a table without one is explained, and the report says what stands in
+// place of the key.
+func TestNoPrimaryKey(t *testing.T) {
+	onEngines(t, func(t *testing.T, engine string) {
+		d := newDatabase(t, engine, append(stockTable(engine), "CREATE TABLE bare (n INT)", "INSERT INTO bare VALUES (7)",
+			"CREATE TABLE keyed (n INT NOT NULL, CONSTRAINT sole UNIQUE (n))", "INSERT INTO keyed VALUES (7)")...)
+		s := d.open(t)
+		index, words := "GEN_CLUST_INDEX", "hidden index"
+		if engine == "postgresql" {
+			index, words = "", "by their place"
+		}
+		r := explain(t, s, "UPDATE bare SET n = 8", nil)
+		told := slices.ContainsFunc(r.Warnings, func(w string) bool {
+			return strings.HasPrefix(w, "bare has no primary key") && strings.Contains(w, words)
+		})
+		shown := slices.ContainsFunc(r.Locks, func(l sqlexplain.Lock) bool {
+			return l.Kind != sqlexplain.KindTable && l.Index == index && len(l.Key) == 1
+		})
+		if !told || !shown {
+			t.Errorf("warnings %q, locks %+v", r.Warnings, r.Locks)
+		}
+		for _, statement := range []string{"UPDATE t SET n = 1 WHERE id = 10", "UPDATE keyed SET n = 8"} {
+			if engine == "postgresql" && strings.Contains(statement, "keyed") {
+				continue // a unique index says nothing of the row there
+			}
+			if r := explain(t, s, statement, nil); len(r.Warnings) > 0 {
+				t.Errorf("%s: %q, want no warning", statement, r.Warnings)
+			}
+		}
+		nothingLeft(t, d, engine)
+	})
+}

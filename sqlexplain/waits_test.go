@@ -3,6 +3,9 @@ package sqlexplain_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,12 +27,18 @@ func session(t *testing.T, d *database) *sql.Conn {
 	return conn
 }
 
-// update waits for row id in the background, and returns when it has ended.
+// update waits for row id in the background.
 func update(t *testing.T, conn *sql.Conn, id int) <-chan error {
+	t.Helper()
+	return inBackground(t, conn, fmt.Sprintf("UPDATE t SET n = 0 WHERE id = %d", id))
+}
+
+// inBackground runs a statement that may have to wait, and tells when it has ended.
+func inBackground(t *testing.T, conn *sql.Conn, statement string) <-chan error {
+	t.Helper()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := conn.ExecContext(context.WithoutCancel(t.Context()), map[int]string{
-			10: "UPDATE t SET n = 0 WHERE id = 10", 20: "UPDATE t SET n = 0 WHERE id = 20"}[id])
+		_, err := conn.ExecContext(context.WithoutCancel(t.Context()), statement)
 		ended <- err
 	}()
 	return ended
@@ -99,4 +108,52 @@ func TestWaits(t *testing.T) {
 		}
 		await(t, s, func(w []sqlexplain.Session) bool { return len(here(w)) == 0 })
 	})
+}
+
+// TestWaitsForDefinition: an ALTER TABLE behind an open transaction, and a read behind the
+// ALTER, which has nothing in common with the transaction but waits for it as well.
+func TestWaitsForDefinition(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"mysql", "postgresql"} { // MariaDB shows InnoDB's locks only
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			d := newDatabase(t, engine, stockTable(engine)...)
+			s := d.open(t)
+			here := func(all []sqlexplain.Session) []sqlexplain.Session {
+				return slices.DeleteFunc(all, func(w sqlexplain.Session) bool { return w.DB != d.name() })
+			}
+			holder, alter, reader := session(t, d), session(t, d), session(t, d)
+			exec(t, holder, "SELECT * FROM t")
+			if engine == "postgresql" {
+				exec(t, alter, "ROLLBACK")
+			}
+			altered := inBackground(t, alter, "ALTER TABLE t ADD COLUMN x INT")
+			await(t, s, func(w []sqlexplain.Session) bool { return len(here(w)) == 2 })
+			read := inBackground(t, reader, "SELECT * FROM t")
+			got := here(await(t, s, func(w []sqlexplain.Session) bool { return len(here(w)) == 3 }))
+			root := got[0]
+			if len(root.BlockedBy) != 0 || !root.Idle {
+				t.Errorf("root %+v, want the open transaction", root)
+			}
+			byStatement := make(map[string]sqlexplain.Session)
+			for _, w := range got[1:] {
+				verb, _, _ := strings.Cut(w.Statement, " ")
+				byStatement[verb] = w
+				if w.Root != root.ID || !strings.Contains(w.WaitsFor, "t") || w.Mode == "" {
+					t.Errorf("waiter %+v, want one with the root %d", w, root.ID)
+				}
+			}
+			ddl := byStatement["ALTER"]
+			if !slices.Equal(ddl.BlockedBy, []int64{root.ID}) || !slices.Contains(byStatement["SELECT"].BlockedBy, ddl.ID) {
+				t.Errorf("the ALTER waits for %v, the SELECT for %v, want %d and %d", ddl.BlockedBy, byStatement["SELECT"].BlockedBy, root.ID, ddl.ID)
+			}
+			exec(t, holder, "ROLLBACK")
+			for _, ended := range []<-chan error{altered, read} {
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			}
+			await(t, s, func(w []sqlexplain.Session) bool { return len(here(w)) == 0 })
+		})
+	}
 }

@@ -106,19 +106,35 @@ func TestDedupeInterrupted(t *testing.T) {
 	}
 }
 
+// Ctrl-C while a batch waits for a row lets the batch end; the same command goes on.
+func TestDedupeInterruptedInABatch(t *testing.T) {
+	b := newSQLBed(t, "postgresql")
+	end := b.hold("UPDATE t SET k = 0 WHERE id = 0")
+	p := b.start(b.args("--batch", "20", "--every", "0")...)
+	b.awaitWaiter()
+	p.signal(syscall.SIGTERM)
+	end()
+	got := p.wantCode(codeSignalOffset + int(syscall.SIGTERM))
+	left := b.count("SELECT COUNT(*) FROM t")
+	if !strings.Contains(got.stderr, "stopped between two batches") || left != 390 {
+		t.Errorf("%d rows are left; %+v", left, got)
+	}
+	got = b.run(b.args("--batch", "20", "--every", "0")...).wantCode(0)
+	if !strings.Contains(got.stdout, "deleted 200 in 20 batches") || !strings.Contains(got.stdout, "earlier runs of this job included") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Of two instances one works. When it is killed, the other takes over where it was.
 func TestDedupeTakesOver(t *testing.T) {
-	for name, open := range map[string]func(s *sandbox) *shop{
-		"sqlite": newSQLiteShop,
-		"postgres": func(s *sandbox) *shop {
-			u := testserver.PostgresURL(testserver.Postgres(s.t, "fsync=off").Addr, "postgres")
-			return newShop(s, u, "pgx", u)
-		},
-		"mysql":   func(s *sandbox) *shop { return newMySQLShop(s, testserver.MySQL(s.t).Addr) },
-		"mariadb": func(s *sandbox) *shop { return newMySQLShop(s, testserver.MariaDB(s.t, "--tmpdir=.").Addr) },
-	} {
+	for _, name := range []string{"sqlite", "postgresql", "mysql", "mariadb"} {
 		t.Run(name, func(t *testing.T) {
-			s := open(newSandbox(t))
+			var s *shop
+			if name == "sqlite" {
+				s = newSQLiteShop(newSandbox(t))
+			} else {
+				s = newSQLBed(t, name).shop
+			}
 			first := s.start(s.args("--batch", "20", "--every", "0.3")...)
 			eventually(t, func() bool { return s.count("SELECT COUNT(*) FROM t") < 390 })
 			second := s.start(s.args("--batch", "20", "--every", "0", "-o", "json")...)

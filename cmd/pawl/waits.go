@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -51,7 +50,7 @@ func watchWaits(ctx context.Context, w io.Writer, server *sqlexplain.Server, for
 		if form == outputTable {
 			fmt.Fprintf(w, "%s\n", time.Now().Format(time.TimeOnly))
 		}
-		if err := showWaits(ctx, w, server, form); err != nil && !errors.Is(err, context.Canceled) {
+		if err := showWaits(ctx, w, server, form); err != nil && ctx.Err() == nil {
 			return err
 		}
 		select {
