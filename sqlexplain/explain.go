@@ -165,7 +165,7 @@ func (r *run) record(ctx context.Context, tx *transaction) error {
 		r.warn("the locks of fresh rows are implicit, and not listed: --reveal shows them")
 	}
 	if r.report.Truncated {
-		r.warn("the server lists only part of the locks: %d row locks are held in all", r.report.RowsLocked)
+		r.warn("the list has only a part of the locks: %d row locks are held in all", r.report.RowsLocked)
 	}
 	if r.report.RowsLocked > r.opts.MaxRows {
 		r.warn("%d row locks were taken, more than --max-rows %d", r.report.RowsLocked, r.opts.MaxRows)

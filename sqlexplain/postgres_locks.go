@@ -37,13 +37,13 @@ func (postgresEngine) locks(ctx context.Context, look *sql.Conn, id int64) (snap
 		return held, err
 	}
 	for _, table := range rowLockTables(held.locks) {
-		locked, err := rowLocks(ctx, look, pgrowlocks, table, id)
+		locked, all, err := rowLocks(ctx, look, pgrowlocks, table, id)
 		if err != nil {
 			return held, fmt.Errorf("row locks of %s: %w", table, err)
 		}
 		held.locks = append(held.locks, locked...)
-		held.rowsLocked += int64(len(locked))
-		held.truncated = held.truncated || len(locked) >= maxLocks
+		held.rowsLocked += all
+		held.truncated = held.truncated || int64(len(locked)) < all
 	}
 	return held, nil
 }
@@ -87,25 +87,25 @@ func rowLockTables(locks []Lock) []string {
 	return tables
 }
 
-// rowLocks reads the row locks of one table with their strength, such as "No Key Update".
-func rowLocks(ctx context.Context, q querier, pgrowlocks, table string, id int64) ([]Lock, error) {
+// rowLocks reads the row locks of one table with their strength, such as "No Key Update",
+// maxLocks of them at most, and how many there are in all.
+func rowLocks(ctx context.Context, q querier, pgrowlocks, table string, id int64) (locks []Lock, all int64, err error) {
 	var key sql.NullString
 	if err := q.QueryRowContext(ctx, postgresKey, table).Scan(&key); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !key.Valid {
 		key.String = "json_build_array(t.ctid::text)" // there is no primary key
 	}
 	rows, err := q.QueryContext(ctx, fmt.Sprintf(postgresRows, table, key.String, pgrowlocks), table, id, maxLocks)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer rows.Close()
-	var locks []Lock
 	for rows.Next() {
 		var place, modes, key string
-		if err := rows.Scan(&place, &modes, &key); err != nil {
-			return nil, err
+		if err := rows.Scan(&place, &modes, &key, &all); err != nil {
+			return nil, 0, err
 		}
 		lock := Lock{Table: table, Kind: KindRecord, Mode: strength(modes)}
 		if err := json.Unmarshal([]byte(key), &lock.Key); err != nil || lock.Key == nil {
@@ -113,7 +113,7 @@ func rowLocks(ctx context.Context, q querier, pgrowlocks, table string, id int64
 		}
 		locks = append(locks, lock)
 	}
-	return locks, rows.Err()
+	return locks, all, rows.Err()
 }
 
 // strength returns the modes of a row as SQL names them. "No Key Update" is the lock of

@@ -5,7 +5,7 @@ import "fmt"
 // secondaryFirst: a secondary index first and the clustered row second, hence the classic
 // deadlock with the opposite order.
 func secondaryFirst(f facts) string {
-	if !f.innodb {
+	if verb := f.statement.verb(); !f.innodb || verb == "INSERT" || verb == "REPLACE" { // they write the row first
 		return ""
 	}
 	first := make(map[string]string) // the secondary index that was locked first, by table

@@ -34,6 +34,7 @@ func TestRules(t *testing.T) {
 
 		{"secondary-first", rr, "UPDATE t SET n = 1 WHERE s = 20", "index s of t first", engines[:2]},
 		{"secondary-first", rr, "UPDATE t SET n = 1 WHERE id = 20", "", engines},
+		{"secondary-first", rr, "INSERT INTO t VALUES (35, 35, 35, 35)", "", engines},
 
 		{"gap-then-insert", rr, "SELECT * FROM t WHERE id = 25 FOR UPDATE", "index PRIMARY before 30", engines[:2]},
 		{"gap-then-insert", rr, "SELECT * FROM t WHERE id = 99 FOR UPDATE", "at the end", engines[:2]},
@@ -55,7 +56,7 @@ func TestRules(t *testing.T) {
 			t.Run(test.rule+"/"+engine, func(t *testing.T) {
 				t.Parallel()
 				d := newDatabase(t, engine, append(stockTable(engine), "CREATE TABLE c (id INT PRIMARY KEY, t_id INT NOT NULL, CONSTRAINT t_id FOREIGN KEY (t_id) REFERENCES t (id))")...)
-				r := explain(t, d.open(t), test.statement, &sqlexplain.Options{Isolation: test.isolation})
+				r := explain(t, d.open(t), test.statement, &sqlexplain.Options{Isolation: test.isolation, Reveal: strings.HasPrefix(test.statement, "INSERT")})
 				at := slices.IndexFunc(r.Advice, func(a sqlexplain.Advice) bool { return a.Rule == test.rule })
 				switch {
 				case test.words == "" && at >= 0:

@@ -97,6 +97,25 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// TestManyLocks: more locks than are read; the count is whole, and the cut is said.
+func TestManyLocks(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"mysql", "postgresql"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			const rows = 10_050
+			ten := "(SELECT 0 AS i UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)"
+			d := newDatabase(t, engine, "CREATE TABLE many (id INT PRIMARY KEY, n INT)",
+				fmt.Sprintf("INSERT INTO many SELECT id, 0 FROM (SELECT a.i + 10*b.i + 100*c.i + 1000*d.i + 10000*e.i AS id FROM %[1]s a, %[1]s b, %[1]s c, %[1]s d, %[1]s e) x WHERE id < %[2]d", ten, rows))
+			r := explain(t, d.open(t), "UPDATE many SET n = 1", &sqlexplain.Options{Isolation: "read-committed", MaxRows: 1_000_000})
+			told := slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "10050 row locks") })
+			if !r.Truncated || r.RowsLocked != rows || len(r.Locks) > 10_010 || !told {
+				t.Errorf("%d row locks, %d listed, truncated %v, warnings %q", r.RowsLocked, len(r.Locks), r.Truncated, r.Warnings)
+			}
+		})
+	}
+}
+
 // TestValues: the keys of every common type are the same text on both engines, though one
 // prints them and the other dumps bytes.
 func TestValues(t *testing.T) {

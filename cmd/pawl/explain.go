@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pawl-go/pawl/sqlexplain"
@@ -111,18 +112,18 @@ func explainTable(w io.Writer, r *sqlexplain.Report) error {
 	for _, s := range r.Plan {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", printable(s.Table), s.Access, printable(s.Index), s.Rows, printable(s.Detail))
 	}
-	lockTable(table, "HELD AFTER", r.Locks)
+	if r.Executed {
+		lockTable(table, "HELD AFTER", r.Locks)
+	}
 	if len(r.MayWaitOn) > 0 {
 		lockTable(table, "MAY WAIT ON", r.MayWaitOn)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nrow locks: %d", r.RowsLocked)
-	if r.Truncated {
-		fmt.Fprint(w, ", of which the list shows only a part")
+	if r.Executed {
+		fmt.Fprintf(w, "\nrow locks: %s\n", rowCount(r))
 	}
-	fmt.Fprintln(w)
 	for _, text := range r.Warnings {
 		fmt.Fprintf(w, "\nwarning: %s\n", text)
 	}
@@ -130,6 +131,17 @@ func explainTable(w io.Writer, r *sqlexplain.Report) error {
 		fmt.Fprintf(w, "\n%s: %s\n", a.Rule, a.Text)
 	}
 	return nil
+}
+
+// rowCount tells how many row locks there are, as far as that is known.
+func rowCount(r *sqlexplain.Report) string {
+	switch {
+	case r.RowsLocked == 0 && slices.ContainsFunc(r.Warnings, func(text string) bool { return strings.HasPrefix(text, "row locks are not shown") }):
+		return "not shown"
+	case r.Truncated:
+		return fmt.Sprintf("%d, of which the list shows only a part", r.RowsLocked)
+	}
+	return strconv.FormatInt(r.RowsLocked, 10)
 }
 
 // lockTable prints locks, those of one index together, in the order taken.
