@@ -78,7 +78,7 @@ func TestDedupe(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil {
 		t.Fatalf("%v in %s", err, got.stdout)
 	}
-	if report.Deleted != shopPairs || report.After.Duplicates != 0 || report.UniqueIndex == "" || report.BackupTable != "t_dups" {
+	if report.Deleted != shopPairs || report.Engine != "sqlite" || report.After == nil || report.After.Duplicates != 0 || report.UniqueIndex == "" || report.BackupTable != "t_dups" {
 		t.Errorf("%+v", report)
 	}
 	if n := s.count("SELECT COUNT(*) FROM t_dups"); n != shopPairs {
@@ -97,7 +97,7 @@ func TestDedupeInterrupted(t *testing.T) {
 	eventually(t, func() bool { return s.count("SELECT COUNT(*) FROM t") == 390 })
 	p.signal(os.Interrupt)
 	got := p.wantCode(codeSignalOffset + int(syscall.SIGINT))
-	if !strings.Contains(got.stderr, "pawl: stopped between two batches") || !strings.Contains(got.stdout, "deleted 10") {
+	if !strings.Contains(got.stderr, "pawl: stopped between two batches") || !strings.Contains(got.stdout, "deleted 10") || strings.Contains(got.stdout, "after") {
 		t.Errorf("%+v", got)
 	}
 	got = s.run(s.args("--batch", "20", "--every", "0")...).wantCode(0)
@@ -106,11 +106,21 @@ func TestDedupeInterrupted(t *testing.T) {
 	}
 }
 
-// Ctrl-C while a batch waits for a row lets the batch end; the same command goes on.
+// Ctrl-C while a batch waits for a row lets the batch end, and a second one rolls it back.
+// The same command goes on.
 func TestDedupeInterruptedInABatch(t *testing.T) {
 	b := newSQLBed(t, "postgresql")
 	end := b.hold("UPDATE t SET k = 0 WHERE id = 0")
 	p := b.start(b.args("--batch", "20", "--every", "0")...)
+	b.awaitWaiter()
+	p.signal(os.Interrupt)
+	p.signal(syscall.SIGTERM)
+	code := p.wait().code - codeSignalOffset // the kernel does not say which of them came first
+	if left := b.count("SELECT COUNT(*) FROM t"); left != 400 || code != int(syscall.SIGINT) && code != int(syscall.SIGTERM) {
+		t.Errorf("%d rows are left after two signals, signal %d", left, code)
+	}
+	eventually(t, func() bool { return !b.anyWaiter() })
+	p = b.start(b.args("--batch", "20", "--every", "0")...)
 	b.awaitWaiter()
 	p.signal(syscall.SIGTERM)
 	end()

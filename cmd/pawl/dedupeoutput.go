@@ -66,7 +66,7 @@ func printDedupe(w io.Writer, r *dedupe.Report, form output) error {
 	table := newTable(w)
 	fmt.Fprintf(table, "%s by %s\trows\tgroups\tduplicates\n", printable(r.Table), printable(strings.Join(r.Key, ",")))
 	fmt.Fprintf(table, "before\t%d\t%d\t%d\n", r.Before.Rows, r.Before.Groups, r.Before.Duplicates)
-	if !r.DryRun {
+	if !r.DryRun && r.After != nil {
 		fmt.Fprintf(table, "after\t%d\t%d\t%d\n", r.After.Rows, r.After.Groups, r.After.Duplicates)
 	}
 	if err := table.Flush(); err != nil {

@@ -50,13 +50,21 @@ func (b *sqlBed) hold(statement string) (end func()) {
 	return func() { _ = tx.Rollback() }
 }
 
-// awaitWaiter waits until a session waits for a lock. MariaDB renews what it shows only
-// when nobody has looked for 0.1 s.
+// awaitWaiter waits until a session waits for a lock.
 func (b *sqlBed) awaitWaiter() {
 	b.t.Helper()
-	eventually(b.t, func() bool {
-		return b.run("waits", "--db", b.url, "-o", "json").wantCode(0).stdout != "[]\n"
-	})
+	eventually(b.t, b.anyWaiter)
+}
+
+// notTooOften is the time between two looks at InnoDB's transactions, which shows an old
+// copy to whoever asks again within 0.1 s.
+const notTooOften = 150 * time.Millisecond
+
+// anyWaiter reports whether a session waits for a lock.
+func (b *sqlBed) anyWaiter() bool {
+	b.t.Helper()
+	time.Sleep(notTooOften)
+	return b.run("waits", "--db", b.url, "-o", "json").wantCode(0).stdout != "[]\n"
 }
 
 // as is the URL with another user.
@@ -79,7 +87,7 @@ func TestExplainInterrupted(t *testing.T) {
 			b.exec("UPDATE t SET k = 1 WHERE id = 10") // it would wait for a transaction that is left
 			end()
 			eventually(t, func() bool {
-				time.Sleep(150 * time.Millisecond) // InnoDB shows an old copy to whoever asks more often
+				time.Sleep(notTooOften)
 				return b.count(b.openTransactions()) == 0
 			})
 			if n := b.count("SELECT COUNT(*) FROM t WHERE k = 7 AND id IN (10, 20)"); n != 0 {

@@ -9,6 +9,8 @@ import (
 
 // engine is what the four engines do each in its own way.
 type engine interface {
+	// name is what reports call it.
+	name() string
 	// quote returns name as an identifier, whatever it contains.
 	quote(name string) string
 	// read returns the expression that reads expr, of column c's type, as a value that bind

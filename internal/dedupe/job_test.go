@@ -35,9 +35,26 @@ func TestDryRunChangesNothing(t *testing.T) {
 		}
 		b.want("SELECT COUNT(*) FROM t", "40")
 		b.nothingLeft()
-		if _, err := b.db.ExecContext(b.Context(), "SELECT 1 FROM t_dups"); err == nil {
-			b.Error("it has made the backup table")
+		b.noBackup()
+	})
+}
+
+// noBackup wants that there is no backup table.
+func (b *bed) noBackup() {
+	b.Helper()
+	if _, err := b.db.ExecContext(b.Context(), "SELECT 1 FROM t_dups"); err == nil {
+		b.Error("there is a backup table")
+	}
+}
+
+// A job without duplicates leaves no empty backup table behind.
+func TestNothingToDo(t *testing.T) {
+	onEach(t, func(b *bed) {
+		b.exec("CREATE TABLE t (id INT PRIMARY KEY, k INT)", "INSERT INTO t VALUES (1, 1), (2, NULL), (3, NULL)")
+		if report := b.run(b.job()); report.Deleted != 0 || report.Batches != 0 || *report.After != (Count{Rows: 3}) {
+			b.Errorf("%+v", report)
 		}
+		b.noBackup()
 	})
 }
 
@@ -173,6 +190,7 @@ func TestForeignKeys(t *testing.T) {
 		}
 		b.want("SELECT COUNT(*) FROM t", "7")
 		b.nothingLeft()
+		b.noBackup()
 
 		job.OnReference = Skip
 		report := b.run(job)

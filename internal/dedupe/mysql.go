@@ -13,7 +13,17 @@ import (
 )
 
 // mysqlEngine is MySQL 8 and later, and MariaDB.
-type mysqlEngine struct{ backquoted }
+type mysqlEngine struct {
+	backquoted
+	maria bool
+}
+
+func (e mysqlEngine) name() string {
+	if e.maria {
+		return "mariadb"
+	}
+	return "mysql"
+}
 
 // openMySQL opens a pool whose sessions have what this package relies on. They end with
 // it, and so do their settings.
@@ -42,7 +52,7 @@ func openMySQL(ctx context.Context, u *url.URL) (*Database, error) {
 	if err != nil {
 		return nil, usage("%v", err)
 	}
-	return &Database{DB: sql.OpenDB(connector), engine: mysqlEngine{}}, nil
+	return &Database{DB: sql.OpenDB(connector), engine: mysqlEngine{maria: maria}}, nil
 }
 
 func isMariaDB(ctx context.Context, config *mysql.Config) (bool, error) {

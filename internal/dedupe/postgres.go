@@ -36,6 +36,8 @@ func openPostgres(rawURL string) (*Database, error) {
 	return &Database{DB: stdlib.OpenDB(*config), engine: pgEngine{}}, nil
 }
 
+func (pgEngine) name() string { return "postgresql" }
+
 func (pgEngine) quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 func (pgEngine) read(expr string, _ column) string { return expr + "::text" }

@@ -49,7 +49,7 @@ func TestOldestAndNewest(t *testing.T) {
 				b.Errorf("table and backup together (-want +got):\n%s", diff)
 			}
 			want := [3]Count{{9, 3, 5}, {4, 0, 0}, {5, 3, 0}}
-			if diff := cmp.Diff(want, [3]Count{report.Before, report.After, {report.Deleted, report.Groups, 0}}); diff != "" {
+			if diff := cmp.Diff(want, [3]Count{report.Before, *report.After, {report.Deleted, report.Groups, 0}}); diff != "" {
 				b.Errorf("counts (-want +got):\n%s", diff)
 			}
 			b.exec("INSERT INTO t SELECT * FROM t_dups", "DROP TABLE t_dups")

@@ -30,7 +30,7 @@ type Report struct {
 	Resumed     bool       `json:"resumed"`
 	Index       string     `json:"index,omitempty"` // that it has walked along; none is a work list
 	Before      Count      `json:"before"`
-	After       Count      `json:"after"`
+	After       *Count     `json:"after"`  // nil when the run has ended before it could count
 	Groups      int64      `json:"groups"` // that were cleaned up
 	Deleted     int64      `json:"deleted"`
 	Skipped     int64      `json:"skipped"` // duplicates left, because something points at them
@@ -67,7 +67,7 @@ func (p *Plan) DryRun(ctx context.Context) (*Report, error) {
 	started := time.Now()
 	before, err := p.count(ctx)
 	report := p.report()
-	report.DryRun, report.Before, report.After = true, before, before
+	report.DryRun, report.Before, report.After = true, before, &before
 	if err == nil && before.Duplicates > 0 {
 		report.Pointing, err = p.pointing(ctx)
 	}
@@ -77,19 +77,9 @@ func (p *Plan) DryRun(ctx context.Context) (*Report, error) {
 
 func (p *Plan) report() *Report {
 	return &Report{
-		Engine: engineName(p.engine), Table: p.fullName(), Key: names(p.table.key), Keep: p.job.Keep, OrderBy: p.job.OrderBy,
+		Engine: p.engine.name(), Table: p.fullName(), Key: names(p.table.key), Keep: p.job.Keep, OrderBy: p.job.OrderBy,
 		Index: p.table.index, BackupTable: p.job.BackupTable,
 	}
-}
-
-func engineName(e engine) string {
-	switch e.(type) {
-	case mysqlEngine:
-		return "mysql"
-	case pgEngine:
-		return "postgres"
-	}
-	return "sqlite"
 }
 
 // Run deletes the duplicates until none is left. The caller holds the lock LockName, and
@@ -106,7 +96,7 @@ func (p *Plan) Run(ctx, stop context.Context, token uint64) (*Report, error) {
 	report.Resumed = r.resumed
 	report.Before, report.Groups, report.Deleted = r.now.Before, r.now.Groups, r.now.Deleted
 	report.Repointed = r.now.Repoints
-	if r.now.PassSkipped > 0 {
+	if r.now.PassSkipped > 0 && report.After != nil {
 		report.Skipped = report.After.Duplicates
 	}
 	report.Batches, report.Passes = r.now.Batches, r.now.Passes
@@ -159,11 +149,6 @@ func (r *run) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.backup != "" {
-		if err := r.makeBackup(ctx); err != nil {
-			return err
-		}
-	}
 	if left != nil {
 		r.now, r.resumed, r.first = *left, true, left.Deleted
 		return nil
@@ -184,8 +169,11 @@ func (r *run) begin(ctx context.Context) error {
 	return r.store(ctx, r.token, r.now)
 }
 
-// makeBackup makes the backup table unless it is there.
+// makeBackup makes the backup table unless it is there, or none is wanted.
 func (r *run) makeBackup(ctx context.Context) error {
+	if r.backup == "" {
+		return nil
+	}
 	schema, bare := splitName(r.job.BackupTable)
 	if schema == "" {
 		schema = r.table.schema
@@ -208,23 +196,27 @@ func (r *run) makeBackup(ctx context.Context) error {
 
 // untilNone walks the table until no duplicate is left but those that are skipped.
 // again means that there are some now, whatever was counted.
-func (r *run) untilNone(brief, ctx context.Context, again bool) (after Count, err error) {
+func (r *run) untilNone(brief, ctx context.Context, again bool) (*Count, error) {
 	if !again && r.now.Before.Duplicates == 0 && r.now.Passes == 0 {
-		return r.now.Before, nil
+		return &r.now.Before, nil
+	}
+	if err := r.makeBackup(brief); err != nil {
+		return nil, err
 	}
 	for {
 		if err := r.pass(brief, ctx); err != nil {
-			return after, err
+			return nil, err
 		}
 		r.tell("counting what is left")
-		if after, err = r.count(brief); err != nil {
-			return after, err
+		after, err := r.count(brief)
+		if err != nil {
+			return nil, err
 		}
 		if after.Duplicates == 0 || r.now.PassDeleted == 0 && r.now.PassSkipped > 0 {
-			return after, nil
+			return &after, nil
 		}
 		if err := sleep(brief, max(r.job.Every, 100*time.Millisecond)); err != nil {
-			return after, err
+			return nil, err
 		}
 	}
 }

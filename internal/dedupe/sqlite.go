@@ -30,6 +30,8 @@ func openSQLite(u *url.URL) (*Database, error) {
 	return &Database{DB: db, engine: sqliteEngine{}}, nil
 }
 
+func (sqliteEngine) name() string { return "sqlite" }
+
 // read keeps the driver from turning text into a time or a number into a bool because of
 // the declared type: an expression has none.
 func (sqliteEngine) read(expr string, _ column) string { return "+" + expr }
