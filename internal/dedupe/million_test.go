@@ -110,35 +110,42 @@ func (b *bed) forgetServerTime() {
 	case "postgres":
 		b.exec("CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "SELECT pg_stat_statements_reset()")
 	case "mysql":
-		b.exec("TRUNCATE performance_schema.events_statements_summary_by_digest")
+		b.exec("UPDATE performance_schema.setup_consumers SET ENABLED = 'YES' WHERE NAME = 'events_statements_cpu'",
+			"TRUNCATE performance_schema.events_statements_summary_by_digest")
 	}
 }
 
-// logServerTime tells what the server has spent its time on since, where it counts:
-// MariaDB does not by default, and SQLite is no server. All that is neither reading nor
-// counting belongs to the batches, the commits of the reading included. locked is how many rows the batches have
-// locked.
+// serverTimes are the queries for the statements of this database: the time by the clock,
+// and on MySQL that of the processor, which a busy machine leaves as it is. MariaDB keeps none by
+// default, and SQLite is no server.
+var serverTimes = map[string]string{
+	"postgres": "SELECT query, calls, total_exec_time + total_plan_time AS ms, 0 AS cpu FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
+	"mysql":    "SELECT DIGEST_TEXT AS query, COUNT_STAR AS calls, SUM_TIMER_WAIT / 1e9 AS ms, SUM_CPU_TIME / 1e9 AS cpu FROM performance_schema.events_statements_summary_by_digest WHERE SCHEMA_NAME = DATABASE() AND DIGEST_TEXT NOT LIKE 'TRUNCATE%'",
+}
+
+// logServerTime tells what the server has spent its time on since. All that is neither
+// reading, counting nor DDL belongs to the batches, the commits of the reading included.
+// locked is how many rows the batches have locked.
 func (b *bed) logServerTime(report *Report, locked int64) {
 	b.Helper()
-	query := map[string]string{
-		"postgres": "SELECT query, calls, total_exec_time + total_plan_time AS ms FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
-		"mysql":    "SELECT DIGEST_TEXT AS query, COUNT_STAR AS calls, SUM_TIMER_WAIT / 1e9 AS ms FROM performance_schema.events_statements_summary_by_digest WHERE SCHEMA_NAME = DATABASE() AND DIGEST_TEXT NOT LIKE 'TRUNCATE%'",
-	}[b.name]
+	query := serverTimes[b.name]
 	if query == "" {
 		return
 	}
-	sum := func(where string) (ms float64) {
-		if err := b.db.QueryRowContext(b.Context(), "SELECT COALESCE(SUM(ms), 0) FROM ("+query+") AS q WHERE "+where).Scan(&ms); err != nil {
+	sum := func(where string) (ms, cpu float64) {
+		row := b.db.QueryRowContext(b.Context(), "SELECT COALESCE(SUM(ms), 0), COALESCE(SUM(cpu), 0) FROM ("+query+") AS q WHERE "+where)
+		if err := row.Scan(&ms, &cpu); err != nil {
 			b.Fatal(err)
 		}
-		return ms
+		return ms, cpu
 	}
-	reading := sum("query LIKE '%DENSE_RANK%LIMIT%'")
-	batches := sum("query NOT LIKE '%DENSE_RANK%' AND query NOT LIKE 'SELECT COUNT%'")
-	b.Logf("server: %.1f ms for each batch of %d locked rows, %.1f ms for each 1,000 rows locked", batches/float64(report.Batches), locked/report.Batches, 1000*batches/float64(locked))
-	b.Logf("server: %.1f ms for each 1,000 rows of the table: %.1f of reading, %.1f of batches",
-		1000*(reading+batches)/float64(report.Before.Rows), 1000*reading/float64(report.Before.Rows), 1000*batches/float64(report.Before.Rows))
-	for _, row := range b.rows("SELECT round(ms), calls, left(query, 90) FROM (" + query + ") AS q ORDER BY ms DESC LIMIT 10") {
-		b.Log("server ms, calls: " + row)
+	reading, readingCPU := sum("query LIKE '%DENSE_RANK%LIMIT%'")
+	batches, batchesCPU := sum("query NOT LIKE '%DENSE_RANK%' AND query NOT LIKE 'SELECT COUNT%' AND query NOT LIKE 'CREATE%' AND query NOT LIKE 'DROP%'")
+	b.Logf("server: %.1f ms (%.1f ms of CPU) for a batch of 1,000 locked rows, %d batches", 1000*batches/float64(locked), 1000*batchesCPU/float64(locked), report.Batches)
+	rows := float64(report.Before.Rows) / 1000
+	b.Logf("server: %.1f ms (%.1f ms of CPU) for each 1,000 rows of the table: %.1f ms of reading, %.1f ms of batches",
+		(reading+batches)/rows, (readingCPU+batchesCPU)/rows, reading/rows, batches/rows)
+	for _, row := range b.rows("SELECT round(ms), round(cpu), calls, left(query, 90) FROM (" + query + ") AS q ORDER BY ms DESC LIMIT 10") {
+		b.Log("server ms, CPU ms, calls: " + row)
 	}
 }
