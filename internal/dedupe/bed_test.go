@@ -113,6 +113,16 @@ func (b *bed) exec(statements ...string) {
 	}
 }
 
+// fill inserts n rows of a table in one statement.
+func (b *bed) fill(table string, n int, row func(i int) string) {
+	b.Helper()
+	all := make([]string, n)
+	for i := range all {
+		all[i] = "(" + row(i) + ")"
+	}
+	b.exec("INSERT INTO " + table + " VALUES " + strings.Join(all, ","))
+}
+
 // rows returns what a query returns, a row in a text with blanks.
 func (b *bed) rows(query string) (all []string) {
 	b.Helper()

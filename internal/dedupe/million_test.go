@@ -51,9 +51,9 @@ func TestMillionRows(t *testing.T) {
 func (b *bed) million() {
 	b.Helper()
 	b.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, k INT NOT NULL, note VARCHAR(50) NOT NULL)")
-	for i := range 1000 {
-		b.exec(fmt.Sprintf("INSERT INTO t VALUES (%d, 0, 'a note that is fifty letters long, more or less...')", i))
-	}
+	b.fill("t", 1000, func(i int) string {
+		return fmt.Sprintf("%d, 0, 'a note that is fifty letters long, more or less...'", i)
+	})
 	for n := 1000; n < 1024000; n *= 2 {
 		b.exec(fmt.Sprintf("INSERT INTO t SELECT id + %d, k, note FROM t", n))
 	}

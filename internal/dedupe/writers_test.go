@@ -20,11 +20,7 @@ func TestUnderWriters(t *testing.T) {
 	onEach(t, func(b *bed) {
 		const groups = 40
 		b.exec("CREATE TABLE t (id INT PRIMARY KEY, k INT NOT NULL, made INT NOT NULL, note INT NOT NULL)", "CREATE INDEX t_key ON t (k)")
-		for i := range groups {
-			for j := range 10 {
-				b.exec(fmt.Sprintf("INSERT INTO t VALUES (%d, %d, %d, 0)", i+1000*j, i, j))
-			}
-		}
+		b.fill("t", 10*groups, func(i int) string { return fmt.Sprintf("%d, %d, %d, 0", i%groups+1000*(i/groups), i%groups, i/groups) })
 		ctx, cancel := context.WithCancel(b.Context())
 		defer cancel()
 		var nextID atomic.Int64
@@ -99,9 +95,7 @@ func TestUnderWritersThatDeleteSurvivors(t *testing.T) {
 	onEach(t, func(b *bed) {
 		const groups = 10
 		b.exec("CREATE TABLE t (id INT PRIMARY KEY, k INT NOT NULL)", "CREATE INDEX t_key ON t (k)")
-		for i := range groups * 20 {
-			b.exec(fmt.Sprintf("INSERT INTO t VALUES (%d, %d)", i, i%groups))
-		}
+		b.fill("t", 20*groups, func(i int) string { return fmt.Sprintf("%d, %d", i, i%groups) })
 		ctx, cancel := context.WithTimeout(b.Context(), 3*time.Second)
 		defer cancel()
 		var nextID, deleted atomic.Int64
