@@ -20,10 +20,10 @@ type Pointing struct {
 	Rows       int64  `json:"rows"`
 }
 
-// view runs fn on a transaction that only reads.
+// view runs fn, which only reads, in a transaction if that takes one.
 func (p *Plan) view(ctx context.Context, fn func(q querier) error) error {
-	if p.engine.forUpdate() == "" {
-		return fn(p.db) // a transaction would be a writer
+	if p.engine.settled() {
+		return fn(p.db)
 	}
 	return p.transact(ctx, func(tx *sql.Tx) error { return fn(tx) })
 }

@@ -30,4 +30,6 @@ func (backquoted) order(expr string, newest bool) string {
 
 func (backquoted) moves() bool { return false }
 
+func (backquoted) settled() bool { return true }
+
 func (backquoted) prepare(context.Context, *sql.Tx) error { return nil }

@@ -34,6 +34,9 @@ type engine interface {
 	byPrimary() string
 	// moves reports whether one statement can delete rows and insert them elsewhere.
 	moves() bool
+	// settled reports whether all that must hold is set in every session already, so that a
+	// read needs no transaction.
+	settled() bool
 	// prepare sets what must hold for this transaction alone.
 	prepare(ctx context.Context, tx *sql.Tx) error
 

@@ -81,6 +81,8 @@ func (pgEngine) byPrimary() string { return "" }
 
 func (pgEngine) moves() bool { return true }
 
+func (pgEngine) settled() bool { return false }
+
 func (pgEngine) prepare(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, pgOpts, fmt.Sprintf("%dms", lockWait.Milliseconds()))
 	return err
