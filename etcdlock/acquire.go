@@ -93,7 +93,8 @@ type entry struct {
 	since time.Time
 	// attached: the key hangs on home, and not on the etcd lease of the line.
 	attached bool
-	seen     int64 // with NoWait: up to this revision nobody is in the way
+	seen     int64    // with NoWait: up to this revision nobody is in the way
+	ahead    obstacle // what to wait for first, if that is known
 	lease    driver.Lease
 }
 
@@ -101,19 +102,8 @@ type entry struct {
 // is one transaction: with NoWait, it writes only what is a grant, and false means that it
 // has to be tried again.
 func (e *entry) enter(ctx context.Context) (granted bool, err error) {
-	c, k := e.c, e.c.keys
-	cmps := []clientv3.Cmp{
-		created(e.key, 0),
-		created(k.gone(e.req.Holder), 0),
-		clientv3.Compare(clientv3.Value(k.base()), "=", baseText(e.base)),
-	}
-	if e.req.NoWait {
-		cmps = append(cmps, clientv3.Compare(clientv3.CreateRevision(k.of(e.req.Name)).WithPrefix(), "<", e.seen+1))
-	}
 	alive := e.home.fresh()
-	first := k.firstOf(e.req)
-	resp, err := c.commit(ctx, cmps, []clientv3.Op{e.put(), first},
-		[]clientv3.Op{clientv3.OpGet(e.key), clientv3.OpGet(k.gone(e.req.Holder)), clientv3.OpGet(k.base()), first})
+	resp, err := e.c.combine(ctx, e.req.Name, e.request())
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		e.findLost()
@@ -121,27 +111,51 @@ func (e *entry) enter(ctx context.Context) (granted bool, err error) {
 	case err != nil:
 		return false, err
 	case resp.Succeeded:
+		e.attached = true
 		e.created(resp.Header.Revision, resp.Header.Revision)
-		inLine := resp.Responses[0].GetResponseTxn()
-		if e.attached = inLine == nil || inLine.Succeeded; !e.attached {
-			e.moved(e.queue, resp.Header.Revision)
+		if e.seen == 0 { // there is nobody else
+			return true, e.grant(ctx, alive, resp.Header.RaftTerm)
 		}
 		return e.judge(ctx, alive, resp, resp.Responses[1])
+	case e.req.NoWait:
+		return e.refused(ctx, alive, resp, resp.Responses)
 	}
-	return e.refused(ctx, alive, resp)
+	inLine := resp.Responses[0].GetResponseTxn()
+	if !inLine.GetSucceeded() {
+		return e.refused(ctx, alive, resp, inLine.GetResponses())
+	}
+	e.created(resp.Header.Revision, resp.Header.Revision)
+	if e.attached = e.queue == e.home; !e.attached {
+		e.moved(e.queue, resp.Header.Revision)
+	}
+	e.ahead = e.obstacleOf(kvsOf(inLine.Responses[0]), resp)
+	return e.judge(ctx, alive, resp, inLine.Responses[0])
 }
 
-// put creates e's key: on the etcd lease of its TTL when nobody else is there, and
+// request creates e's key on the etcd lease of its TTL when nobody else is there, and
 // otherwise on that of the line, unless it does not want to wait.
-func (e *entry) put() clientv3.Op {
+//
+// It may arrive after the Release of its holder id, even as the first of that, so it has to
+// look for the mark every time. That the key itself is not there yet needs no compare of
+// its own where nobody may be there.
+func (e *entry) request() txn {
+	k := e.c.keys
+	key, gone, base, first := clientv3.OpGet(e.key), clientv3.OpGet(k.gone(e.req.Holder)), clientv3.OpGet(k.base()), k.firstOf(e.req)
+	unspent := []clientv3.Cmp{created(k.gone(e.req.Holder), 0), clientv3.Compare(clientv3.Value(k.base()), "=", baseText(e.base))}
+	absent := append(unspent[:2:2], created(e.key, 0))
 	value := valueOf(e.req, e.since)
-	home := clientv3.OpPut(e.key, value, clientv3.WithLease(e.home.id))
-	if e.queue == nil || e.queue == e.home {
-		return home
+	put := clientv3.OpPut(e.key, value, clientv3.WithLease(e.home.id))
+	all := clientv3.CreateRevision(k.of(e.req.Name)).WithPrefix()
+	reads := []clientv3.Op{key, gone, base, first}
+	switch {
+	case e.seen != 0:
+		return txn{append(absent, clientv3.Compare(all, "<", e.seen+1)), []clientv3.Op{put, first}, reads}
+	case e.req.NoWait:
+		return txn{append(unspent, clientv3.Compare(all, "=", 0)), []clientv3.Op{put}, reads}
 	}
-	alone := clientv3.Compare(clientv3.CreateRevision(e.c.keys.of(e.req.Name)).WithPrefix(), "=", 0)
-	return clientv3.OpTxn([]clientv3.Cmp{alone}, []clientv3.Op{home},
-		[]clientv3.Op{clientv3.OpPut(e.key, value, clientv3.WithLease(e.queue.id))})
+	stand := clientv3.OpPut(e.key, value, clientv3.WithLease(e.queue.id))
+	inLine := clientv3.OpTxn(absent, []clientv3.Op{k.aheadOf(e.req), stand}, reads)
+	return txn{append(unspent, clientv3.Compare(all, "=", 0)), []clientv3.Op{put}, []clientv3.Op{inLine}}
 }
 
 // findLost finds out which of e's sessions is gone.
@@ -159,8 +173,8 @@ func (e *entry) findLost() {
 }
 
 // refused reads the answer to a request whose key was not created.
-func (e *entry) refused(ctx context.Context, alive *keepAlive, resp *clientv3.TxnResponse) (bool, error) {
-	own, gone, base := kvsOf(resp.Responses[0]), kvsOf(resp.Responses[1]), kvsOf(resp.Responses[2])
+func (e *entry) refused(ctx context.Context, alive *keepAlive, resp *clientv3.TxnResponse, reads []*etcdserverpb.ResponseOp) (bool, error) {
+	own, gone, base := kvsOf(reads[0]), kvsOf(reads[1]), kvsOf(reads[2])
 	switch {
 	case len(gone) > 0:
 		e.dropped()
@@ -175,9 +189,9 @@ func (e *entry) refused(ctx context.Context, alive *keepAlive, resp *clientv3.Tx
 		}
 		e.created(own[0].CreateRevision, own[0].ModRevision)
 		e.attached = own[0].Lease == int64(e.home.id)
-		return e.judge(ctx, alive, resp, resp.Responses[3])
+		return e.judge(ctx, alive, resp, reads[3])
 	}
-	records, err := recordsOf(kvsOf(resp.Responses[3]))
+	records, err := recordsOf(kvsOf(reads[3]))
 	if err != nil {
 		e.dropped()
 		return false, err
@@ -221,7 +235,7 @@ func (e *entry) judge(ctx context.Context, alive *keepAlive, resp *clientv3.TxnR
 
 // withdraw takes back a key that should not have been created.
 func (e *entry) withdraw(ctx context.Context) error {
-	err := e.c.remove(ctx, e.key, created(e.key, e.rev))
+	err := e.c.remove(ctx, e.req.Name, e.key, created(e.key, e.rev))
 	if err == nil {
 		e.dropped()
 	}
@@ -262,8 +276,7 @@ func (c *conn) tokenBase(ctx context.Context) (uint64, error) {
 	}
 	key := c.keys.base()
 	text := strconv.FormatInt(time.Now().UnixMicro(), 10)
-	resp, err := c.commit(ctx, []clientv3.Cmp{created(key, 0)},
-		[]clientv3.Op{clientv3.OpPut(key, text)}, []clientv3.Op{clientv3.OpGet(key)})
+	resp, err := c.commit(ctx, txn{[]clientv3.Cmp{created(key, 0)}, []clientv3.Op{clientv3.OpPut(key, text)}, []clientv3.Op{clientv3.OpGet(key)}})
 	if err != nil {
 		return 0, err
 	}

@@ -26,7 +26,12 @@ const (
 // call calls do, which has to have the effect of one when it is called again, until it
 // succeeds, fails for good, or the time for a call is over.
 func (c *conn) call(ctx context.Context, do func(ctx context.Context) error) error {
-	deadline := time.Now().Add(c.timeout)
+	return c.callUntil(ctx, time.Now().Add(c.timeout), do)
+}
+
+// callUntil is call for which the time is over at deadline, if it fails then. It calls do
+// once at least.
+func (c *conn) callUntil(ctx context.Context, deadline time.Time, do func(ctx context.Context) error) error {
 	var reason error // of a try that failed for more than lack of time
 	for {
 		try, end := context.WithTimeout(ctx, c.timeout/tries)
@@ -61,10 +66,15 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// commit runs a transaction; see call.
-func (c *conn) commit(ctx context.Context, cmps []clientv3.Cmp, then, otherwise []clientv3.Op) (resp *clientv3.TxnResponse, err error) {
+// transact tries a transaction once.
+func (c *conn) transact(ctx context.Context, t txn) (*clientv3.TxnResponse, error) {
+	return c.etcd.Txn(ctx).If(t.cmps...).Then(t.then...).Else(t.otherwise...).Commit()
+}
+
+// commit runs a transaction; see call. Those for a lock are for combine.
+func (c *conn) commit(ctx context.Context, t txn) (resp *clientv3.TxnResponse, err error) {
 	err = c.call(ctx, func(ctx context.Context) (err error) {
-		resp, err = c.etcd.Txn(ctx).If(cmps...).Then(then...).Else(otherwise...).Commit()
+		resp, err = c.transact(ctx, t)
 		return err
 	})
 	return resp, err
@@ -72,7 +82,7 @@ func (c *conn) commit(ctx context.Context, cmps []clientv3.Cmp, then, otherwise 
 
 // get runs reads, all of the same moment; see call.
 func (c *conn) get(ctx context.Context, reads ...clientv3.Op) (*clientv3.TxnResponse, error) {
-	return c.commit(ctx, nil, reads, nil)
+	return c.commit(ctx, txn{then: reads})
 }
 
 // errorCode returns the gRPC code of err.

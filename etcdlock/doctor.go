@@ -182,9 +182,9 @@ func (c *conn) shortestTTL(ctx context.Context) driver.Finding {
 // mayWrite tries a key of pawl's own.
 func (c *conn) mayWrite(ctx context.Context) driver.Finding {
 	key := c.keys.gone("pawl doctor")
-	_, err := c.commit(ctx, nil, []clientv3.Op{clientv3.OpPut(key, "")}, nil)
+	_, err := c.commit(ctx, txn{then: []clientv3.Op{clientv3.OpPut(key, "")}})
 	if err == nil {
-		_, err = c.commit(ctx, nil, []clientv3.Op{clientv3.OpDelete(key)}, nil)
+		_, err = c.commit(ctx, txn{then: []clientv3.Op{clientv3.OpDelete(key)}})
 	}
 	if err != nil {
 		return driver.Finding{Level: driver.Problem, What: "access", Text: "writing is refused: " + err.Error()}

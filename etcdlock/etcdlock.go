@@ -76,6 +76,7 @@ func New(etcd *clientv3.Client, opts *Options) (driver.Driver, error) {
 		marks:    make(map[int64]markLease),
 		places:   make(map[string]*place),
 	}
+	c.combiner = combiner{c: c, names: make(map[string]bool)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
@@ -89,6 +90,7 @@ type conn struct {
 	ctx        context.Context // ends with Close
 	cancel     context.CancelFunc
 	background sync.WaitGroup
+	combiner   combiner
 	granting   chan struct{} // holds one while an etcd lease is being granted
 	events     atomic.Int64  // that watches have brought, for tests
 	keptAlive  atomic.Int64  // keep-alives sent, for tests
@@ -142,6 +144,7 @@ func (c *conn) Close() error {
 		}
 	}
 	c.mu.Unlock()
+	c.combiner.close()
 	c.cancel()
 	c.background.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout/3)

@@ -156,7 +156,7 @@ func (c *conn) holderOf(r *record, renewed time.Time, broken map[string]bool) dr
 		from = renewed
 	}
 	return driver.Holder{Holder: r.Holder, Owner: r.Owner, Note: r.Note, Mode: modeOf(r), Token: token, Since: r.since(),
-		Until: from.Add(time.Duration(r.TTL) * time.Microsecond), Broken: broken[c.keys.brokenAt(r.lease, r.rev)]}
+		Until: from.Add(time.Duration(r.TTL) * time.Microsecond), Broken: broken[c.keys.brokenOf(r.lease, r.Holder)]}
 }
 
 // List returns the state of every lock whose name begins with prefix. With neither a prefix
@@ -255,12 +255,12 @@ func (c *conn) breakAll(ctx context.Context, name string, force bool) error {
 func (c *conn) breakOne(ctx context.Context, r *record, force bool) (bool, error) {
 	var then []clientv3.Op
 	if !r.foreign {
-		then = append(then, clientv3.OpPut(c.keys.brokenAt(r.lease, r.rev), "", clientv3.WithLease(r.lease)))
+		then = append(then, clientv3.OpPut(c.keys.brokenOf(r.lease, r.Holder), "", clientv3.WithLease(r.lease)))
 	}
 	if force {
 		then = append(then, clientv3.OpDelete(r.key))
 	}
-	resp, err := c.commit(ctx, []clientv3.Cmp{created(r.key, r.rev)}, then, nil)
+	resp, err := c.commit(ctx, txn{cmps: []clientv3.Cmp{created(r.key, r.rev)}, then: then})
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		return false, nil // it has just run out

@@ -15,14 +15,14 @@ import (
 
 // keys makes the names of keys, all after the same prefix:
 //
-//	NAME/LEASE            who holds or waits: the first of its etcd lease
-//	NAME/LEASE-HOLDER     and others of that lease
-//	%pawl/base            what is added to revisions to make tokens
-//	%pawl/gone/HOLDER     this holder id gains nothing any more
-//	%pawl/broken/LEASE/R  the lock whose key was created in revision R is not to be renewed
-//	%pawl/client/LEASE    when the locks on this etcd lease were renewed
+//	NAME/LEASE                 who holds or waits: the first of its etcd lease
+//	NAME/LEASE-HOLDER          and others of that lease
+//	%pawl/base                 what is added to revisions to make tokens
+//	%pawl/gone/HOLDER          this holder id gains nothing any more
+//	%pawl/broken/LEASE/HOLDER  the lock of this holder id is not to be renewed
+//	%pawl/client/LEASE         when the locks on this etcd lease were renewed
 //
-// LEASE and R are hexadecimal. NAME is escaped so that it has no slash and a percent
+// LEASE is hexadecimal. NAME is escaped so that it has no slash and a percent
 // sign only before 2F and 25; so nothing of pawl's own is under any lock.
 type keys struct {
 	prefix string
@@ -59,8 +59,8 @@ func (k keys) base() string                        { return k.prefix + own + "/b
 func (k keys) gone(holder string) string           { return k.prefix + own + "/gone/" + holder }
 func (k keys) broken() string                      { return k.prefix + own + "/broken/" }
 func (k keys) brokenOn(id clientv3.LeaseID) string { return k.broken() + hex(int64(id)) + "/" }
-func (k keys) brokenAt(id clientv3.LeaseID, rev int64) string {
-	return k.brokenOn(id) + hex(rev)
+func (k keys) brokenOf(id clientv3.LeaseID, holder string) string {
+	return k.brokenOn(id) + holder
 }
 func (k keys) clients() string                   { return k.prefix + own + "/client/" }
 func (k keys) client(id clientv3.LeaseID) string { return k.clients() + hex(int64(id)) }
@@ -194,6 +194,16 @@ func (k keys) firstOf(req *driver.Request) clientv3.Op {
 		opts = append(opts, clientv3.WithLimit(1))
 	}
 	return clientv3.OpGet(k.of(req.Name), opts...)
+}
+
+// aheadOf reads what somebody who joins the line for req has to know of those before: the
+// last one, for who waits for that, and otherwise as firstOf.
+func (k keys) aheadOf(req *driver.Request) clientv3.Op {
+	if req.Slots > 0 || req.Mode == driver.Shared {
+		return k.firstOf(req)
+	}
+	return clientv3.OpGet(k.of(req.Name), clientv3.WithPrefix(), clientv3.WithLimit(1),
+		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortDescend))
 }
 
 // before returns those of records that came before the key created in rev.

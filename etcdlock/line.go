@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -17,11 +18,12 @@ import (
 const outage = 10 * time.Second
 
 // obstacle is what somebody in line waits for: that a key goes, or that any under a
-// prefix does, after revision.
+// prefix does. It was there at revision.
 type obstacle struct {
 	key      string
 	prefix   bool
 	changes  bool // is told of changes, too
+	created  int64
 	revision int64
 }
 
@@ -31,15 +33,17 @@ func (c *conn) wait(ctx context.Context, e *entry) (driver.Lease, error) {
 		s.wait(true)
 		defer s.wait(false)
 	}
+	w := watch{c: c}
+	defer w.close()
 	answered := time.Now()
-	for first := true; ; first = false {
-		granted, ob, err := e.look(ctx, first)
+	for {
+		granted, ob, err := e.look(ctx)
 		switch {
 		case err == nil && granted:
 			return e.lease, nil
 		case err == nil:
 			answered = time.Now()
-			err = c.await(ctx, e.queue, ob)
+			err = w.await(ctx, e.queue, ob)
 		}
 		if err != nil && (!errors.Is(err, driver.ErrUnavailable) || time.Since(answered) > outage || !sleep(ctx, retryAfter)) {
 			return driver.Lease{}, orEnded(ctx, err)
@@ -56,31 +60,37 @@ func orEnded(ctx context.Context, err error) error {
 }
 
 // look makes e a lease if it can, or says what it waits for.
-func (e *entry) look(ctx context.Context, first bool) (bool, obstacle, error) {
+func (e *entry) look(ctx context.Context) (bool, obstacle, error) {
 	switch {
 	case e.req.Slots > 0:
 		return e.lookSlots(ctx)
 	case e.req.Mode == driver.Shared:
 		return e.lookShared(ctx)
-	case first: // it has just seen that it has to wait: do not write
-		resp, err := e.c.get(ctx, e.last(e.rev, 1))
-		if err != nil {
-			return false, obstacle{}, err
-		}
-		if kvs := kvsOf(resp.Responses[0]); len(kvs) > 0 {
-			return false, obstacle{key: string(kvs[0].Key), revision: resp.Header.Revision}, nil
-		}
+	}
+	ahead := e.ahead
+	e.ahead = obstacle{}
+	if ahead.key != "" {
+		return false, ahead, nil
 	}
 	alone := clientv3.Compare(clientv3.CreateRevision(e.c.keys.of(e.req.Name)).WithPrefix(), ">", e.rev-1)
 	granted, resp, err := e.claim(ctx, alone)
 	if granted || err != nil {
 		return granted, obstacle{}, err
 	}
-	kvs := kvsOf(resp.Responses[1])
-	if len(kvs) == 0 {
+	last := kvsOf(resp.Responses[1])
+	if len(last) == 0 {
 		return false, obstacle{}, fmt.Errorf("%w: a transaction contradicts itself", driver.ErrUnavailable)
 	}
-	return false, obstacle{key: string(kvs[0].Key), revision: resp.Header.Revision}, nil
+	_, err = recordOf(last[0])
+	return false, e.obstacleOf(last, resp), err
+}
+
+// obstacleOf returns what an exclusive e waits for, when last is what was before it.
+func (e *entry) obstacleOf(last []*mvccpb.KeyValue, resp *clientv3.TxnResponse) obstacle {
+	if len(last) == 0 || e.req.Slots > 0 || e.req.Mode == driver.Shared {
+		return obstacle{}
+	}
+	return obstacle{key: string(last[0].Key), created: last[0].CreateRevision, revision: resp.Header.Revision}
 }
 
 // last reads the last n who came before rev.
@@ -94,8 +104,8 @@ func (e *entry) last(rev, n int64) clientv3.Op {
 func (e *entry) claim(ctx context.Context, conditions ...clientv3.Cmp) (bool, *clientv3.TxnResponse, error) {
 	alive := e.home.fresh()
 	put := clientv3.OpPut(e.key, valueOf(e.req, time.Now()), clientv3.WithLease(e.home.id))
-	resp, err := e.c.commit(ctx, append(conditions, created(e.key, e.rev)), []clientv3.Op{put},
-		[]clientv3.Op{clientv3.OpGet(e.key, clientv3.WithCountOnly()), e.last(e.rev, 1)})
+	resp, err := e.c.combine(ctx, e.req.Name, txn{append(conditions, created(e.key, e.rev)), []clientv3.Op{put},
+		[]clientv3.Op{clientv3.OpGet(e.key, clientv3.WithCountOnly()), e.last(e.rev, 1)}})
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		e.home.lost()
@@ -165,40 +175,4 @@ func (e *entry) lookSlots(ctx context.Context) (bool, obstacle, error) {
 		return false, obstacle{key: name, prefix: true, revision: resp.Header.Revision}, nil
 	}
 	return false, obstacle{key: string(kvsOf(resp.Responses[1])[0].Key), changes: true, revision: resp.Header.Revision}, nil
-}
-
-// await waits until it is worth looking again.
-func (c *conn) await(ctx context.Context, queue *session, ob obstacle) error {
-	watching, stop := context.WithCancel(clientv3.WithRequireLeader(c.ctx)) // not of ctx: all waits share a stream
-	defer stop()
-	opts := []clientv3.OpOption{clientv3.WithRev(ob.revision + 1)}
-	if ob.prefix {
-		opts = append(opts, clientv3.WithPrefix())
-	}
-	if !ob.changes {
-		opts = append(opts, clientv3.WithFilterPut())
-	}
-	events := c.etcd.Watch(watching, ob.key, opts...)
-	for {
-		select {
-		case resp, ok := <-events:
-			switch {
-			case c.ctx.Err() != nil:
-				return driver.ErrClosed
-			case len(resp.Events) > 0:
-				c.events.Add(int64(len(resp.Events)))
-				return nil
-			case resp.CompactRevision != 0:
-				return nil // the event may be among what was compacted: look again
-			case !ok || resp.Err() != nil:
-				return fmt.Errorf("%w: the watch has ended", driver.ErrUnavailable)
-			}
-		case <-queue.gone:
-			return errAgain
-		case <-c.ctx.Done():
-			return driver.ErrClosed
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

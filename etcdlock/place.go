@@ -184,7 +184,7 @@ func (p *place) takeAway(held bool, rev, mod int64) {
 	for {
 		var err error
 		if held {
-			err = p.c.remove(ctx, p.key, clientv3.Compare(clientv3.ModRevision(p.key), "=", mod))
+			err = p.c.remove(ctx, p.req.Name, p.key, clientv3.Compare(clientv3.ModRevision(p.key), "=", mod))
 		} else {
 			err = p.c.leave(ctx, &p.req, p.key, rev)
 		}
@@ -194,9 +194,9 @@ func (p *place) takeAway(held bool, rev, mod int64) {
 	}
 }
 
-// remove deletes key if it is the one that is meant.
-func (c *conn) remove(ctx context.Context, key string, meant clientv3.Cmp) error {
-	_, err := c.commit(ctx, []clientv3.Cmp{meant}, []clientv3.Op{clientv3.OpDelete(key)}, nil)
+// remove deletes key, of a lock of name, if it is the one that is meant.
+func (c *conn) remove(ctx context.Context, name, key string, meant clientv3.Cmp) error {
+	_, err := c.combine(ctx, name, txn{cmps: []clientv3.Cmp{meant}, then: []clientv3.Op{clientv3.OpDelete(key)}})
 	return err
 }
 

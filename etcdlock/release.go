@@ -28,7 +28,7 @@ func (c *conn) Release(ctx context.Context, req driver.Request) error {
 
 	var err error
 	if held {
-		err = c.remove(ctx, key, created(key, rev))
+		err = c.remove(ctx, req.Name, key, created(key, rev))
 	} else {
 		err = c.leave(ctx, &req, key, rev)
 	}
@@ -46,13 +46,11 @@ func (c *conn) leave(ctx context.Context, req *driver.Request, key string, rev i
 		if err != nil {
 			return err
 		}
-		cmps, then := []clientv3.Cmp(nil), []clientv3.Op{mark, clientv3.OpGet(c.keys.of(req.Name), clientv3.WithPrefix())}
-		otherwise := []clientv3.Op(nil)
+		t := txn{then: []clientv3.Op{mark, clientv3.OpGet(c.keys.of(req.Name), clientv3.WithPrefix())}}
 		if rev != 0 {
-			cmps, otherwise = []clientv3.Cmp{created(key, rev)}, then
-			then = []clientv3.Op{mark, clientv3.OpDelete(key)}
+			t = txn{[]clientv3.Cmp{created(key, rev)}, []clientv3.Op{mark, clientv3.OpDelete(key)}, t.then}
 		}
-		resp, err := c.commit(ctx, cmps, then, otherwise)
+		resp, err := c.combine(ctx, req.Name, t)
 		switch {
 		case errors.Is(err, rpctypes.ErrLeaseNotFound):
 			c.forgetMarks(req)
@@ -68,7 +66,7 @@ func (c *conn) leave(ctx context.Context, req *driver.Request, key string, rev i
 func (c *conn) removeOf(ctx context.Context, req *driver.Request, resp *clientv3.TxnResponse) error {
 	for _, kv := range kvsOf(resp.Responses[1]) {
 		if r, err := recordOf(kv); err == nil && r.Holder == req.Holder {
-			return c.remove(ctx, r.key, created(r.key, r.rev))
+			return c.remove(ctx, req.Name, r.key, created(r.key, r.rev))
 		}
 	}
 	return nil

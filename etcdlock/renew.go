@@ -73,7 +73,7 @@ func (c *conn) adopt(ctx context.Context, lease *driver.Lease) (*place, error) {
 	if i < 0 {
 		return nil, errOver
 	}
-	r, note := held[i], c.keys.brokenAt(held[i].lease, held[i].rev)
+	r, note := held[i], c.keys.brokenOf(held[i].lease, held[i].Holder)
 	if l.broken[note] {
 		return nil, errBroken
 	}
@@ -82,7 +82,7 @@ func (c *conn) adopt(ctx context.Context, lease *driver.Lease) (*place, error) {
 		return nil, err
 	}
 	put := clientv3.OpPut(r.key, valueOf(&lease.Request, r.since()), clientv3.WithLease(s.id))
-	resp, err := c.commit(ctx, []clientv3.Cmp{created(r.key, r.rev), created(note, 0)}, []clientv3.Op{put}, nil)
+	resp, err := c.combine(ctx, lease.Name, txn{cmps: []clientv3.Cmp{created(r.key, r.rev), created(note, 0)}, then: []clientv3.Op{put}})
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		s.lost()
@@ -135,7 +135,7 @@ func (g *renewal) run(ctx context.Context) {
 	for i := range n {
 		ops = append(ops, clientv3.OpGet(g.places[(from+i)%len(g.places)].key, clientv3.WithKeysOnly()))
 	}
-	resp, err := g.c.commit(ctx, nil, ops, nil)
+	resp, err := g.c.commit(ctx, txn{then: ops})
 	var proof time.Time
 	if err == nil {
 		proof, err = g.proved(ctx, alive, resp.Header.RaftTerm)
@@ -167,7 +167,7 @@ func (g *renewal) gone(resp *clientv3.TxnResponse, from, n int) map[*place]error
 		broken[string(kv.Key)] = true
 	}
 	for _, p := range g.places {
-		if len(broken) > 0 && gone[p] == nil && broken[g.c.keys.brokenAt(g.id, p.rev)] {
+		if len(broken) > 0 && gone[p] == nil && broken[g.c.keys.brokenOf(g.id, p.req.Holder)] {
 			gone[p] = errBroken
 		}
 	}
