@@ -33,12 +33,16 @@ type txn struct {
 type operation struct {
 	txn
 	name     string          // of the lock
-	ctx      context.Context // of who wants it, and may have left
+	ctx      context.Context // of who wants it
 	deadline time.Time
 
 	resp *clientv3.TxnResponse
 	err  error
 	done chan struct{} // closed when resp or err is set
+
+	// Guarded by the combiner's mu.
+	left bool               // nobody wants it any more
+	stop context.CancelFunc // ends the try of the batch that it is part of
 }
 
 // combiner runs what the goroutines of a client want at the same moment as one transaction:
@@ -74,6 +78,7 @@ func (c *conn) combine(ctx context.Context, name string, t txn) (*clientv3.TxnRe
 		select {
 		case <-op.done:
 		case <-ctx.Done():
+			c.combiner.leave(op)
 			return nil, ctx.Err()
 		case <-c.ctx.Done():
 			return nil, driver.ErrClosed
@@ -130,6 +135,33 @@ func (b *combiner) land() {
 	b.depart()
 }
 
+// leave takes op out of its batch: whoever wanted it is going to release the holder id. What
+// has been sent by then is stopped by the mark of that; but what is sent later, even after
+// many a try, could arrive when the mark is gone.
+func (b *combiner) leave(op *operation) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	op.left = true
+	if op.stop != nil {
+		op.stop()
+	}
+}
+
+// staying returns those of batch that are still wanted, and lets the others stop the try
+// that begins.
+func (b *combiner) staying(batch []*operation, stop context.CancelFunc) []*operation {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var stay []*operation
+	for _, op := range batch {
+		if !op.left {
+			op.stop = stop
+			stay = append(stay, op)
+		}
+	}
+	return stay
+}
+
 // close refuses to gather any more. What is pending is never sent.
 func (b *combiner) close() {
 	b.mu.Lock()
@@ -166,12 +198,15 @@ func (c *conn) together(batch []*operation, tried func()) {
 	var resp *clientv3.TxnResponse
 	var failure error
 	err := c.callUntil(c.ctx, batch[0].deadline, func(ctx context.Context) error {
-		// Who has left may have released the holder id since. A request that is sent once is
-		// stopped by the mark of that; one that is sent again and again could outlive it.
-		if batch = staying(batch); len(batch) == 0 {
+		try, stop := context.WithCancel(ctx)
+		defer stop()
+		if batch = c.combiner.staying(batch, stop); len(batch) == 0 {
 			return nil
 		}
-		resp, failure = c.transact(ctx, combined(batch))
+		resp, failure = c.transact(try, combined(batch))
+		if failure != nil && try.Err() != nil && ctx.Err() == nil {
+			failure = context.DeadlineExceeded // somebody has left: once more without
+		}
 		tried()
 		return failure
 	})
@@ -192,17 +227,6 @@ func (c *conn) together(batch []*operation, tried func()) {
 		all.Go(func() { c.alone(op, func() {}) })
 	}
 	all.Wait()
-}
-
-// staying returns the operations whose callers still wait for them.
-func staying(batch []*operation) []*operation {
-	var stay []*operation
-	for _, op := range batch {
-		if op.ctx.Err() == nil {
-			stay = append(stay, op)
-		}
-	}
-	return stay
 }
 
 // combined returns the transaction that does all of batch. When all compares of all

@@ -152,10 +152,10 @@ func TestRaisedTTL(t *testing.T) {
 	}
 }
 
-// A wrong password is refused, and so is what a user may not do, and nothing is changed.
-func TestUsers(t *testing.T) {
-	t.Parallel()
-	etcd := testserver.Etcd(t, 1)[0]
+// withUser turns on users, and returns the part of a URL for one who may only read and write
+// keys that begin with one of prefixes.
+func withUser(t *testing.T, etcd *testserver.Process, prefixes ...string) string {
+	t.Helper()
 	raw, ctx := rawClient(t, etcd), t.Context()
 	do := func(_ any, err error) {
 		t.Helper()
@@ -165,14 +165,24 @@ func TestUsers(t *testing.T) {
 	do(raw.UserGrantRole(ctx, "root", "root"))
 	do(raw.UserAdd(ctx, "me", "it's @/"))
 	do(raw.RoleAdd(ctx, "locks"))
-	do(raw.RoleGrantPermission(ctx, "locks", "locks/", "locks0", clientv3.PermissionType(clientv3.PermReadWrite)))
+	for _, prefix := range prefixes {
+		do(raw.RoleGrantPermission(ctx, "locks", prefix, clientv3.GetPrefixRangeEnd(prefix), clientv3.PermissionType(clientv3.PermReadWrite)))
+	}
 	do(raw.UserGrantRole(ctx, "me", "locks"))
 	do(raw.AuthEnable(ctx))
+	return "me:it%27s%20%40%2F@"
+}
+
+// A wrong password is refused, and so is what a user may not do, and nothing is changed.
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	etcd := testserver.Etcd(t, 1)[0]
+	ctx, user := t.Context(), withUser(t, etcd, "locks/")
 
 	refuses(t, "etcd://me:hidden-word@"+etcd.Addr, driver.ErrInvalidOption, "wrong user or password")
 	refuses(t, "etcd://"+etcd.Addr, driver.ErrInvalidOption, "wrong user or password")
-	refuses(t, "etcd://me:it%27s%20%40%2F@"+etcd.Addr+"/elsewhere", driver.ErrInvalidOption, "may not use these keys")
-	d := mustOpen(t, "etcd://me:it%27s%20%40%2F@"+etcd.Addr+"/locks")
+	refuses(t, "etcd://"+user+etcd.Addr+"/elsewhere", driver.ErrInvalidOption, "may not use these keys")
+	d := mustOpen(t, "etcd://"+user+etcd.Addr+"/locks")
 	lease := acquire(t, d, request("x", 5*time.Second))
 	if r := d.Renew(ctx, []driver.Lease{lease}); r[0].Err != nil {
 		t.Errorf("Renew: %v", r[0].Err)
