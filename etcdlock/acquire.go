@@ -93,16 +93,18 @@ type entry struct {
 	since time.Time
 	// attached: the key hangs on home, and not on the etcd lease of the line.
 	attached bool
+	met      bool     // others want the name, too, or have lately
 	seen     int64    // with NoWait: up to this revision nobody is in the way
 	ahead    obstacle // what to wait for first, if that is known
 	lease    driver.Lease
 }
 
 // enter puts req's key beside those of its name, and reports whether that is a grant. It
-// is one transaction: with NoWait, it writes only what is a grant, and false means that it
-// has to be tried again.
+// is one transaction, or two where it meets others for the first time. With NoWait, it
+// writes only what is a grant, and false means that it has to be tried again.
 func (e *entry) enter(ctx context.Context) (granted bool, err error) {
 	alive := e.home.fresh()
+	e.met = e.met || e.c.crowds.has(e.req.Name)
 	resp, err := e.c.combine(ctx, e.req.Name, e.request())
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
@@ -114,9 +116,16 @@ func (e *entry) enter(ctx context.Context) (granted bool, err error) {
 		e.attached = true
 		e.created(resp.Header.Revision, resp.Header.Revision)
 		if e.seen == 0 { // there is nobody else
+			if e.met {
+				e.c.crowds.remove(e.req.Name)
+			}
 			return true, e.grant(ctx, alive, resp.Header.RaftTerm)
 		}
 		return e.judge(ctx, alive, resp, resp.Responses[1])
+	case !e.met:
+		e.met = true
+		e.c.crowds.add(e.req.Name)
+		return e.enter(ctx)
 	case e.req.NoWait:
 		return e.refused(ctx, alive, resp, resp.Responses)
 	}
@@ -133,29 +142,32 @@ func (e *entry) enter(ctx context.Context) (granted bool, err error) {
 }
 
 // request creates e's key on the etcd lease of its TTL when nobody else is there, and
-// otherwise on that of the line, unless it does not want to wait.
+// otherwise, where others are to be expected, on that of the line, unless it does not want
+// to wait. What only who meets others needs is half of what a request costs.
 //
 // It may arrive after the Release of its holder id, even as the first of that, so it has to
 // look for the mark every time. That the key itself is not there yet needs no compare of
 // its own where nobody may be there.
 func (e *entry) request() txn {
 	k := e.c.keys
-	key, gone, base, first := clientv3.OpGet(e.key), clientv3.OpGet(k.gone(e.req.Holder)), clientv3.OpGet(k.base()), k.firstOf(e.req)
-	unspent := []clientv3.Cmp{created(k.gone(e.req.Holder), 0), clientv3.Compare(clientv3.Value(k.base()), "=", baseText(e.base))}
-	absent := append(unspent[:2:2], created(e.key, 0))
+	cmps := []clientv3.Cmp{created(k.gone(e.req.Holder), 0), clientv3.Compare(clientv3.Value(k.base()), "=", baseText(e.base))}
 	value := valueOf(e.req, e.since)
-	put := clientv3.OpPut(e.key, value, clientv3.WithLease(e.home.id))
+	put := []clientv3.Op{clientv3.OpPut(e.key, value, clientv3.WithLease(e.home.id))}
 	all := clientv3.CreateRevision(k.of(e.req.Name)).WithPrefix()
-	reads := []clientv3.Op{key, gone, base, first}
+	alone := append(cmps[:2:2], clientv3.Compare(all, "=", 0))
+	if !e.met {
+		return txn{alone, put, nil}
+	}
+	reads := []clientv3.Op{clientv3.OpGet(e.key), clientv3.OpGet(k.gone(e.req.Holder)), clientv3.OpGet(k.base()), k.firstOf(e.req)}
 	switch {
 	case e.seen != 0:
-		return txn{append(absent, clientv3.Compare(all, "<", e.seen+1)), []clientv3.Op{put, first}, reads}
+		return txn{append(cmps, created(e.key, 0), clientv3.Compare(all, "<", e.seen+1)), append(put, k.firstOf(e.req)), reads}
 	case e.req.NoWait:
-		return txn{append(unspent, clientv3.Compare(all, "=", 0)), []clientv3.Op{put}, reads}
+		return txn{alone, put, reads}
 	}
 	stand := clientv3.OpPut(e.key, value, clientv3.WithLease(e.queue.id))
-	inLine := clientv3.OpTxn(absent, []clientv3.Op{k.aheadOf(e.req), stand}, reads)
-	return txn{append(unspent, clientv3.Compare(all, "=", 0)), []clientv3.Op{put}, []clientv3.Op{inLine}}
+	absent := append(cmps[:2:2], created(e.key, 0))
+	return txn{alone, put, []clientv3.Op{clientv3.OpTxn(absent, []clientv3.Op{k.aheadOf(e.req), stand}, reads)}}
 }
 
 // findLost finds out which of e's sessions is gone.

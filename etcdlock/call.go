@@ -36,7 +36,7 @@ func (c *conn) callUntil(ctx context.Context, deadline time.Time, do func(ctx co
 	for {
 		try, end := context.WithTimeout(ctx, c.timeout/tries)
 		stop := context.AfterFunc(c.ctx, end)
-		err := do(try)
+		err := do(undated{try})
 		stop()
 		end()
 		if errorCode(err) == codes.Unavailable {
@@ -53,6 +53,14 @@ func (c *conn) callUntil(ctx context.Context, deadline time.Time, do func(ctx co
 		}
 	}
 }
+
+// undated is a context without a deadline to be seen. gRPC would send that along, as a header that
+// is another one each time, and the server would keep a timer for it; what is late is
+// cancelled anyway.
+type undated struct{ context.Context }
+
+// Deadline says that there is none.
+func (undated) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
 
 // sleep waits for d and reports whether ctx is still there.
 func sleep(ctx context.Context, d time.Duration) bool {

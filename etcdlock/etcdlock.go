@@ -77,6 +77,7 @@ func New(etcd *clientv3.Client, opts *Options) (driver.Driver, error) {
 		places:   make(map[string]*place),
 	}
 	c.combiner = combiner{c: c, names: make(map[string]bool)}
+	c.crowds.names = make(map[string]bool)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
@@ -91,6 +92,7 @@ type conn struct {
 	cancel     context.CancelFunc
 	background sync.WaitGroup
 	combiner   combiner
+	crowds     crowds
 	granting   chan struct{} // holds one while an etcd lease is being granted
 	events     atomic.Int64  // that watches have brought, for tests
 	keptAlive  atomic.Int64  // keep-alives sent, for tests
