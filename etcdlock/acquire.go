@@ -7,10 +7,9 @@ import (
 	"strconv"
 	"time"
 
-	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/pawl-go/pawl/driver"
 )
@@ -150,24 +149,22 @@ func (e *entry) enter(ctx context.Context) (granted bool, err error) {
 // its own where nobody may be there.
 func (e *entry) request() txn {
 	k := e.c.keys
-	cmps := []clientv3.Cmp{created(k.gone(e.req.Holder), 0), clientv3.Compare(clientv3.Value(k.base()), "=", baseText(e.base))}
-	value := valueOf(e.req, e.since)
-	put := []clientv3.Op{clientv3.OpPut(e.key, value, clientv3.WithLease(e.home.id))}
-	all := clientv3.CreateRevision(k.of(e.req.Name)).WithPrefix()
-	alone := append(cmps[:2:2], clientv3.Compare(all, "=", 0))
+	all, value := k.of(e.req.Name), valueOf(e.req, e.since)
+	unspent, current := created(k.gone(e.req.Holder), 0), says(k.base(), baseText(e.base))
+	t := txn{cmps: []*pb.Compare{unspent, current, allCreated(all, pb.Compare_EQUAL, 0)}, then: []*pb.RequestOp{put(e.key, value, e.home.id)}}
 	if !e.met {
-		return txn{alone, put, nil}
+		return t
 	}
-	reads := []clientv3.Op{clientv3.OpGet(e.key), clientv3.OpGet(k.gone(e.req.Holder)), clientv3.OpGet(k.base()), k.firstOf(e.req)}
+	t.otherwise = []*pb.RequestOp{readKey(e.key), readKey(k.gone(e.req.Holder)), readKey(k.base()), k.firstOf(e.req)}
 	switch {
 	case e.seen != 0:
-		return txn{append(cmps, created(e.key, 0), clientv3.Compare(all, "<", e.seen+1)), append(put, k.firstOf(e.req)), reads}
-	case e.req.NoWait:
-		return txn{alone, put, reads}
+		t.cmps = []*pb.Compare{unspent, current, created(e.key, 0), allCreated(all, pb.Compare_LESS, e.seen+1)}
+		t.then = append(t.then, k.firstOf(e.req))
+	case !e.req.NoWait:
+		inLine := txn{[]*pb.Compare{unspent, current, created(e.key, 0)}, []*pb.RequestOp{k.aheadOf(e.req), put(e.key, value, e.queue.id)}, t.otherwise}
+		t.otherwise = []*pb.RequestOp{inLine.nested()}
 	}
-	stand := clientv3.OpPut(e.key, value, clientv3.WithLease(e.queue.id))
-	absent := append(cmps[:2:2], created(e.key, 0))
-	return txn{alone, put, []clientv3.Op{clientv3.OpTxn(absent, []clientv3.Op{k.aheadOf(e.req), stand}, reads)}}
+	return t
 }
 
 // findLost finds out which of e's sessions is gone.
@@ -185,7 +182,7 @@ func (e *entry) findLost() {
 }
 
 // refused reads the answer to a request whose key was not created.
-func (e *entry) refused(ctx context.Context, alive *keepAlive, resp *clientv3.TxnResponse, reads []*etcdserverpb.ResponseOp) (bool, error) {
+func (e *entry) refused(ctx context.Context, alive *keepAlive, resp *pb.TxnResponse, reads []*pb.ResponseOp) (bool, error) {
 	own, gone, base := kvsOf(reads[0]), kvsOf(reads[1]), kvsOf(reads[2])
 	switch {
 	case len(gone) > 0:
@@ -224,7 +221,7 @@ func (e *entry) refused(ctx context.Context, alive *keepAlive, resp *clientv3.Tx
 }
 
 // judge reports whether e's key, which is there, is a lease by what first says.
-func (e *entry) judge(ctx context.Context, alive *keepAlive, resp *clientv3.TxnResponse, first *etcdserverpb.ResponseOp) (bool, error) {
+func (e *entry) judge(ctx context.Context, alive *keepAlive, resp *pb.TxnResponse, first *pb.ResponseOp) (bool, error) {
 	records, err := recordsOf(kvsOf(first))
 	if err != nil {
 		return false, errors.Join(err, e.withdraw(ctx))
@@ -273,7 +270,7 @@ func (e *entry) grant(ctx context.Context, alive *keepAlive, term uint64) error 
 	return nil
 }
 
-func kvsOf(op *etcdserverpb.ResponseOp) []*mvccpb.KeyValue { return op.GetResponseRange().GetKvs() }
+func kvsOf(op *pb.ResponseOp) []*mvccpb.KeyValue { return op.GetResponseRange().GetKvs() }
 
 func baseText(base uint64) string { return strconv.FormatUint(base, 10) }
 
@@ -288,7 +285,7 @@ func (c *conn) tokenBase(ctx context.Context) (uint64, error) {
 	}
 	key := c.keys.base()
 	text := strconv.FormatInt(time.Now().UnixMicro(), 10)
-	resp, err := c.commit(ctx, txn{[]clientv3.Cmp{created(key, 0)}, []clientv3.Op{clientv3.OpPut(key, text)}, []clientv3.Op{clientv3.OpGet(key)}})
+	resp, err := c.commit(ctx, txn{[]*pb.Compare{created(key, 0)}, []*pb.RequestOp{put(key, text, 0)}, []*pb.RequestOp{readKey(key)}})
 	if err != nil {
 		return 0, err
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -74,13 +77,18 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// callOptions are those of etcd's client: calls wait for a connection, and replies may be of
+// any size.
+var callOptions = []grpc.CallOption{grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(math.MaxInt32)}
+
 // transact tries a transaction once.
-func (c *conn) transact(ctx context.Context, t txn) (*clientv3.TxnResponse, error) {
-	return c.etcd.Txn(ctx).If(t.cmps...).Then(t.then...).Else(t.otherwise...).Commit()
+func (c *conn) transact(ctx context.Context, t txn) (*pb.TxnResponse, error) {
+	resp, err := c.kv.Txn(ctx, t.message(), callOptions...)
+	return resp, clientv3.ContextError(ctx, err)
 }
 
 // commit runs a transaction; see call. Those for a lock are for combine.
-func (c *conn) commit(ctx context.Context, t txn) (resp *clientv3.TxnResponse, err error) {
+func (c *conn) commit(ctx context.Context, t txn) (resp *pb.TxnResponse, err error) {
 	err = c.call(ctx, func(ctx context.Context) (err error) {
 		resp, err = c.transact(ctx, t)
 		return err
@@ -89,7 +97,7 @@ func (c *conn) commit(ctx context.Context, t txn) (resp *clientv3.TxnResponse, e
 }
 
 // get runs reads, all of the same moment; see call.
-func (c *conn) get(ctx context.Context, reads ...clientv3.Op) (*clientv3.TxnResponse, error) {
+func (c *conn) get(ctx context.Context, reads ...*pb.RequestOp) (*pb.TxnResponse, error) {
 	return c.commit(ctx, txn{then: reads})
 }
 

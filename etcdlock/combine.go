@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/pawl-go/pawl/driver"
 )
@@ -23,20 +23,14 @@ const (
 	opCompares = 4
 )
 
-// txn is a transaction for one lock.
-type txn struct {
-	cmps            []clientv3.Cmp
-	then, otherwise []clientv3.Op
-}
-
-// An operation is a txn on its way. Run twice, it has the effect of one.
+// An operation is a transaction for one lock, on its way. Run twice, it has the effect of one.
 type operation struct {
 	txn
 	name     string          // of the lock
 	ctx      context.Context // of who wants it
 	deadline time.Time
 
-	resp *clientv3.TxnResponse
+	resp *pb.TxnResponse
 	err  error
 	done chan struct{} // closed when resp or err is set
 
@@ -67,7 +61,7 @@ type combiner struct {
 }
 
 // combine runs a transaction for a lock of name, as commit does.
-func (c *conn) combine(ctx context.Context, name string, t txn) (*clientv3.TxnResponse, error) {
+func (c *conn) combine(ctx context.Context, name string, t txn) (*pb.TxnResponse, error) {
 	op := &operation{txn: t, name: name, ctx: ctx, deadline: time.Now().Add(c.timeout), done: make(chan struct{})}
 	switch c.combiner.board(op) {
 	case takesOff:
@@ -195,7 +189,7 @@ func (c *conn) alone(op *operation, tried func()) {
 
 // together runs batch as one transaction.
 func (c *conn) together(batch []*operation, tried func()) {
-	var resp *clientv3.TxnResponse
+	var resp *pb.TxnResponse
 	var failure error
 	err := c.callUntil(c.ctx, batch[0].deadline, func(ctx context.Context) error {
 		try, stop := context.WithCancel(ctx)
@@ -238,16 +232,16 @@ func combined(batch []*operation) txn {
 	for _, op := range batch {
 		all.cmps = append(all.cmps, op.cmps...)
 		all.then = append(all.then, op.then...)
-		all.otherwise = append(all.otherwise, clientv3.OpTxn(op.cmps, op.then, op.otherwise))
+		all.otherwise = append(all.otherwise, op.nested())
 	}
 	return all
 }
 
 // share gives each of batch its part of the answer to combined.
-func share(resp *clientv3.TxnResponse, batch []*operation) {
+func share(resp *pb.TxnResponse, batch []*operation) {
 	next := 0
 	for i, op := range batch {
-		op.resp = &clientv3.TxnResponse{Header: resp.Header, Succeeded: true}
+		op.resp = &pb.TxnResponse{Header: resp.Header, Succeeded: true}
 		if resp.Succeeded {
 			op.resp.Responses = resp.Responses[next : next+len(op.then)]
 			next += len(op.then)

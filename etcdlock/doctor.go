@@ -182,9 +182,9 @@ func (c *conn) shortestTTL(ctx context.Context) driver.Finding {
 // mayWrite tries a key of pawl's own.
 func (c *conn) mayWrite(ctx context.Context) driver.Finding {
 	key := c.keys.gone("pawl doctor")
-	_, err := c.commit(ctx, txn{then: []clientv3.Op{clientv3.OpPut(key, "")}})
+	_, err := c.commit(ctx, txn{then: []*pb.RequestOp{put(key, "", 0)}})
 	if err == nil {
-		_, err = c.commit(ctx, txn{then: []clientv3.Op{clientv3.OpDelete(key)}})
+		_, err = c.commit(ctx, txn{then: []*pb.RequestOp{drop(key)}})
 	}
 	if err != nil {
 		return driver.Finding{Level: driver.Problem, What: "access", Text: "writing is refused: " + err.Error()}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/pawl-go/pawl/driver"
@@ -53,7 +54,9 @@ type Options struct {
 }
 
 // New returns a driver that uses etcd, which stays the caller's: Close does not close
-// it. It does not contact the servers. The client may serve other purposes too.
+// it. It does not contact the servers. The client may serve other purposes too. Its connection
+// is used, and not its KV and Watcher: what package namespace of etcd puts before those has
+// no effect here, see Options.Prefix.
 func New(etcd *clientv3.Client, opts *Options) (driver.Driver, error) {
 	o := Options{}
 	if opts != nil {
@@ -69,6 +72,8 @@ func New(etcd *clientv3.Client, opts *Options) (driver.Driver, error) {
 	}
 	c := &conn{
 		etcd:     etcd,
+		kv:       pb.NewKVClient(etcd.ActiveConnection()),
+		watcher:  clientv3.NewWatcher(etcd),
 		keys:     keys{prefix: o.Prefix, raw: o.Raw},
 		timeout:  o.Timeout,
 		granting: make(chan struct{}, 1),
@@ -85,6 +90,8 @@ func New(etcd *clientv3.Client, opts *Options) (driver.Driver, error) {
 // conn is one client's access to etcd.
 type conn struct {
 	etcd    *clientv3.Client
+	kv      pb.KVClient
+	watcher clientv3.Watcher
 	keys    keys
 	timeout time.Duration
 
@@ -149,6 +156,7 @@ func (c *conn) Close() error {
 	c.combiner.close()
 	c.cancel()
 	c.background.Wait()
+	_ = c.watcher.Close() // its streams have just been cancelled
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout/3)
 	defer cancel()
 	for _, s := range unused {

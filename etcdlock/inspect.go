@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -44,8 +45,7 @@ func (c *conn) line(ctx context.Context, name string) (line, error) {
 	if err := c.keys.check(name); err != nil {
 		return line{}, err
 	}
-	resp, err := c.get(ctx, clientv3.OpGet(c.keys.of(name), clientv3.WithPrefix(),
-		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend)), c.readBroken())
+	resp, err := c.get(ctx, read(oldest(c.keys.of(name), 0)), c.readBroken())
 	if err != nil {
 		return line{}, err
 	}
@@ -59,8 +59,10 @@ type line struct {
 	broken  map[string]bool
 }
 
-func (c *conn) readBroken() clientv3.Op {
-	return clientv3.OpGet(c.keys.broken(), clientv3.WithPrefix(), clientv3.WithKeysOnly())
+func (c *conn) readBroken() *pb.RequestOp {
+	r := under(c.keys.broken())
+	r.KeysOnly = true
+	return read(r)
 }
 
 func setOf(kvs []*mvccpb.KeyValue) map[string]bool {
@@ -93,11 +95,11 @@ func modeOf(r *record) driver.Mode {
 // renewedAt returns when the etcd leases of l's holders were renewed last.
 func (c *conn) renewedAt(ctx context.Context, l line) (map[clientv3.LeaseID]time.Time, error) {
 	leases := make(map[clientv3.LeaseID]time.Time)
-	var ops []clientv3.Op
+	var ops []*pb.RequestOp
 	for _, r := range l.records[:l.holders()] {
 		if _, ok := leases[r.lease]; !ok {
 			leases[r.lease] = time.Time{}
-			ops = append(ops, clientv3.OpGet(c.keys.client(r.lease)))
+			ops = append(ops, readKey(c.keys.client(r.lease)))
 		}
 	}
 	for some := range slices.Chunk(ops, checkedAtOnce) {
@@ -206,7 +208,7 @@ func (c *conn) scan(ctx context.Context, prefix string, each func(*mvccpb.KeyVal
 		from, end = "\x00", "\x00" // all keys
 	}
 	for rev := int64(0); ; {
-		resp, err := c.get(ctx, clientv3.OpGet(from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(rev)))
+		resp, err := c.get(ctx, read(&pb.RangeRequest{Key: []byte(from), RangeEnd: []byte(end), Limit: pageSize, Revision: rev}))
 		if err != nil {
 			return err
 		}
@@ -253,14 +255,14 @@ func (c *conn) breakAll(ctx context.Context, name string, force bool) error {
 
 // breakOne reports whether r was still there to be broken.
 func (c *conn) breakOne(ctx context.Context, r *record, force bool) (bool, error) {
-	var then []clientv3.Op
+	var then []*pb.RequestOp
 	if !r.foreign {
-		then = append(then, clientv3.OpPut(c.keys.brokenOf(r.lease, r.Holder), "", clientv3.WithLease(r.lease)))
+		then = append(then, put(c.keys.brokenOf(r.lease, r.Holder), "", r.lease))
 	}
 	if force {
-		then = append(then, clientv3.OpDelete(r.key))
+		then = append(then, drop(r.key))
 	}
-	resp, err := c.commit(ctx, txn{cmps: []clientv3.Cmp{created(r.key, r.rev)}, then: then})
+	resp, err := c.commit(ctx, txn{cmps: []*pb.Compare{created(r.key, r.rev)}, then: then})
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		return false, nil // it has just run out

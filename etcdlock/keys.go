@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -185,25 +186,21 @@ func admits(req *driver.Request, before []record) (bool, error) {
 }
 
 // firstOf reads as many of those who hold or want req's name as admits has to know.
-func (k keys) firstOf(req *driver.Request) clientv3.Op {
-	opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend)}
-	switch {
-	case req.Slots > 0:
-		opts = append(opts, clientv3.WithLimit(int64(req.Slots)))
-	case req.Mode != driver.Shared:
-		opts = append(opts, clientv3.WithLimit(1))
+func (k keys) firstOf(req *driver.Request) *pb.RequestOp {
+	limit := 1
+	if req.Slots > 0 || req.Mode == driver.Shared {
+		limit = req.Slots // or all
 	}
-	return clientv3.OpGet(k.of(req.Name), opts...)
+	return read(oldest(k.of(req.Name), limit))
 }
 
 // aheadOf reads what somebody who joins the line for req has to know of those before: the
 // last one, for who waits for that, and otherwise as firstOf.
-func (k keys) aheadOf(req *driver.Request) clientv3.Op {
+func (k keys) aheadOf(req *driver.Request) *pb.RequestOp {
 	if req.Slots > 0 || req.Mode == driver.Shared {
 		return k.firstOf(req)
 	}
-	return clientv3.OpGet(k.of(req.Name), clientv3.WithPrefix(), clientv3.WithLimit(1),
-		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortDescend))
+	return read(newest(k.of(req.Name), 1))
 }
 
 // before returns those of records that came before the key created in rev.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/pawl-go/pawl/driver"
 )
@@ -72,7 +72,7 @@ func (e *entry) look(ctx context.Context) (bool, obstacle, error) {
 	if ahead.key != "" {
 		return false, ahead, nil
 	}
-	alone := clientv3.Compare(clientv3.CreateRevision(e.c.keys.of(e.req.Name)).WithPrefix(), ">", e.rev-1)
+	alone := allCreated(e.c.keys.of(e.req.Name), pb.Compare_GREATER, e.rev-1)
 	granted, resp, err := e.claim(ctx, alone)
 	if granted || err != nil {
 		return granted, obstacle{}, err
@@ -86,7 +86,7 @@ func (e *entry) look(ctx context.Context) (bool, obstacle, error) {
 }
 
 // obstacleOf returns what an exclusive e waits for, when last is what was before it.
-func (e *entry) obstacleOf(last []*mvccpb.KeyValue, resp *clientv3.TxnResponse) obstacle {
+func (e *entry) obstacleOf(last []*mvccpb.KeyValue, resp *pb.TxnResponse) obstacle {
 	if len(last) == 0 || e.req.Slots > 0 || e.req.Mode == driver.Shared {
 		return obstacle{}
 	}
@@ -94,18 +94,18 @@ func (e *entry) obstacleOf(last []*mvccpb.KeyValue, resp *clientv3.TxnResponse) 
 }
 
 // last reads the last n who came before rev.
-func (e *entry) last(rev, n int64) clientv3.Op {
-	return clientv3.OpGet(e.c.keys.of(e.req.Name), clientv3.WithPrefix(), clientv3.WithLimit(n),
-		clientv3.WithMaxCreateRev(rev-1), clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortDescend))
+func (e *entry) last(rev int64, n int) *pb.RequestOp {
+	r := newest(e.c.keys.of(e.req.Name), n)
+	r.MaxCreateRevision = rev - 1
+	return read(r)
 }
 
 // claim makes e's key a lease if it is still there and conditions are met: in the
 // transaction that moves it from the etcd lease of the line to that of its TTL.
-func (e *entry) claim(ctx context.Context, conditions ...clientv3.Cmp) (bool, *clientv3.TxnResponse, error) {
+func (e *entry) claim(ctx context.Context, conditions ...*pb.Compare) (bool, *pb.TxnResponse, error) {
 	alive := e.home.fresh()
-	put := clientv3.OpPut(e.key, valueOf(e.req, time.Now()), clientv3.WithLease(e.home.id))
-	resp, err := e.c.combine(ctx, e.req.Name, txn{append(conditions, created(e.key, e.rev)), []clientv3.Op{put},
-		[]clientv3.Op{clientv3.OpGet(e.key, clientv3.WithCountOnly()), e.last(e.rev, 1)}})
+	resp, err := e.c.combine(ctx, e.req.Name, txn{append(conditions, created(e.key, e.rev)),
+		[]*pb.RequestOp{put(e.key, valueOf(e.req, time.Now()), e.home.id)}, []*pb.RequestOp{readBare(e.key), e.last(e.rev, 1)}})
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		e.home.lost()
@@ -115,7 +115,7 @@ func (e *entry) claim(ctx context.Context, conditions ...clientv3.Cmp) (bool, *c
 	case resp.Succeeded:
 		e.moved(e.home, resp.Header.Revision)
 		return true, resp, e.grant(ctx, alive, resp.Header.RaftTerm)
-	case resp.Responses[0].GetResponseRange().Count == 0: // it ran out, or somebody took it away
+	case len(kvsOf(resp.Responses[0])) == 0: // it ran out, or somebody took it away
 		e.vanished()
 		return false, nil, errAgain
 	}
@@ -155,9 +155,9 @@ func (e *entry) lookShared(ctx context.Context) (bool, obstacle, error) {
 // key.
 func (e *entry) lookSlots(ctx context.Context) (bool, obstacle, error) {
 	name := e.c.keys.of(e.req.Name)
-	firsts := clientv3.OpGet(name, clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(int64(e.req.Slots)+1),
-		clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))
-	resp, err := e.c.get(ctx, firsts, e.last(e.rev, 1))
+	firsts := oldest(name, e.req.Slots+1)
+	firsts.KeysOnly = true
+	resp, err := e.c.get(ctx, read(firsts), e.last(e.rev, 1))
 	if err != nil {
 		return false, obstacle{}, err
 	}

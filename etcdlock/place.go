@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/pawl-go/pawl/driver"
 )
@@ -184,7 +184,7 @@ func (p *place) takeAway(held bool, rev, mod int64) {
 	for {
 		var err error
 		if held {
-			err = p.c.remove(ctx, p.req.Name, p.key, clientv3.Compare(clientv3.ModRevision(p.key), "=", mod))
+			err = p.c.remove(ctx, p.req.Name, p.key, written(p.key, mod))
 		} else {
 			err = p.c.leave(ctx, &p.req, p.key, rev)
 		}
@@ -195,12 +195,7 @@ func (p *place) takeAway(held bool, rev, mod int64) {
 }
 
 // remove deletes key, of a lock of name, if it is the one that is meant.
-func (c *conn) remove(ctx context.Context, name, key string, meant clientv3.Cmp) error {
-	_, err := c.combine(ctx, name, txn{cmps: []clientv3.Cmp{meant}, then: []clientv3.Op{clientv3.OpDelete(key)}})
+func (c *conn) remove(ctx context.Context, name, key string, meant *pb.Compare) error {
+	_, err := c.combine(ctx, name, txn{cmps: []*pb.Compare{meant}, then: []*pb.RequestOp{drop(key)}})
 	return err
-}
-
-// created compares the revision in which key was created; 0 is a key that is not there.
-func created(key string, rev int64) clientv3.Cmp {
-	return clientv3.Compare(clientv3.CreateRevision(key), "=", rev)
 }

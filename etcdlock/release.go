@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -46,9 +47,9 @@ func (c *conn) leave(ctx context.Context, req *driver.Request, key string, rev i
 		if err != nil {
 			return err
 		}
-		t := txn{then: []clientv3.Op{mark, clientv3.OpGet(c.keys.of(req.Name), clientv3.WithPrefix())}}
+		t := txn{then: []*pb.RequestOp{mark, read(under(c.keys.of(req.Name)))}}
 		if rev != 0 {
-			t = txn{[]clientv3.Cmp{created(key, rev)}, []clientv3.Op{mark, clientv3.OpDelete(key)}, t.then}
+			t = txn{[]*pb.Compare{created(key, rev)}, []*pb.RequestOp{mark, drop(key)}, t.then}
 		}
 		resp, err := c.combine(ctx, req.Name, t)
 		switch {
@@ -63,7 +64,7 @@ func (c *conn) leave(ctx context.Context, req *driver.Request, key string, rev i
 }
 
 // removeOf deletes the key of req's holder among those that resp has read.
-func (c *conn) removeOf(ctx context.Context, req *driver.Request, resp *clientv3.TxnResponse) error {
+func (c *conn) removeOf(ctx context.Context, req *driver.Request, resp *pb.TxnResponse) error {
 	for _, kv := range kvsOf(resp.Responses[1]) {
 		if r, err := recordOf(kv); err == nil && r.Holder == req.Holder {
 			return c.remove(ctx, req.Name, r.key, created(r.key, r.rev))
@@ -80,7 +81,7 @@ type markLease struct {
 }
 
 // mark returns what marks req's holder id for at least one TTL.
-func (c *conn) mark(ctx context.Context, req *driver.Request) (clientv3.Op, error) {
+func (c *conn) mark(ctx context.Context, req *driver.Request) (*pb.RequestOp, error) {
 	secs := seconds(req.TTL)
 	c.mu.Lock()
 	lease := c.marks[secs]
@@ -88,14 +89,14 @@ func (c *conn) mark(ctx context.Context, req *driver.Request) (clientv3.Op, erro
 	if time.Now().After(lease.until) {
 		id, _, sent, err := c.grantLease(ctx, 2*secs)
 		if err != nil {
-			return clientv3.Op{}, err
+			return nil, err
 		}
 		lease = markLease{id, sent.Add(time.Duration(secs) * time.Second)}
 		c.mu.Lock()
 		c.marks[secs] = lease
 		c.mu.Unlock()
 	}
-	return clientv3.OpPut(c.keys.gone(req.Holder), "", clientv3.WithLease(lease.id)), nil
+	return put(c.keys.gone(req.Holder), "", lease.id), nil
 }
 
 func (c *conn) forgetMarks(req *driver.Request) {

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/pawl-go/pawl/driver"
 )
@@ -81,8 +81,8 @@ func (c *conn) adopt(ctx context.Context, lease *driver.Lease) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	put := clientv3.OpPut(r.key, valueOf(&lease.Request, r.since()), clientv3.WithLease(s.id))
-	resp, err := c.combine(ctx, lease.Name, txn{cmps: []clientv3.Cmp{created(r.key, r.rev), created(note, 0)}, then: []clientv3.Op{put}})
+	resp, err := c.combine(ctx, lease.Name, txn{cmps: []*pb.Compare{created(r.key, r.rev), created(note, 0)},
+		then: []*pb.RequestOp{put(r.key, valueOf(&lease.Request, r.since()), s.id)}})
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		s.lost()
@@ -128,12 +128,11 @@ func (g *renewal) run(ctx context.Context) {
 	g.c.mu.Unlock()
 	sent := alive.sent
 	n := min(len(g.places), checkedAtOnce)
-	ops := []clientv3.Op{
-		clientv3.OpPut(g.c.keys.client(g.id), strconv.FormatInt(sent.UnixMicro(), 10), clientv3.WithLease(g.id)),
-		clientv3.OpGet(g.c.keys.brokenOn(g.id), clientv3.WithPrefix(), clientv3.WithKeysOnly()),
-	}
+	broken := under(g.c.keys.brokenOn(g.id))
+	broken.KeysOnly = true
+	ops := []*pb.RequestOp{put(g.c.keys.client(g.id), strconv.FormatInt(sent.UnixMicro(), 10), g.id), read(broken)}
 	for i := range n {
-		ops = append(ops, clientv3.OpGet(g.places[(from+i)%len(g.places)].key, clientv3.WithKeysOnly()))
+		ops = append(ops, readBare(g.places[(from+i)%len(g.places)].key))
 	}
 	resp, err := g.c.commit(ctx, txn{then: ops})
 	var proof time.Time
@@ -154,7 +153,7 @@ func (g *renewal) run(ctx context.Context) {
 }
 
 // gone returns the places whose keys are gone or broken, with the reasons.
-func (g *renewal) gone(resp *clientv3.TxnResponse, from, n int) map[*place]error {
+func (g *renewal) gone(resp *pb.TxnResponse, from, n int) map[*place]error {
 	gone := make(map[*place]error)
 	for i := range n {
 		p := g.places[(from+i)%len(g.places)]

@@ -296,7 +296,7 @@ func (s *session) proved(ctx context.Context, k *keepAlive, term uint64) (time.T
 		s.c.mu.Lock()
 		k = s.send()
 		s.c.mu.Unlock()
-		resp, err := s.c.get(ctx, clientv3.OpGet(s.c.keys.base()))
+		resp, err := s.c.get(ctx, readKey(s.c.keys.base()))
 		if err != nil {
 			return time.Time{}, err
 		}

@@ -57,7 +57,7 @@ func (w *watch) open(ctx context.Context, ob obstacle) error {
 	// Watch returns when the servers have answered, or when its context ends.
 	late := time.AfterFunc(w.c.timeout, stop)
 	left := context.AfterFunc(ctx, stop)
-	w.events = w.c.etcd.Watch(watching, ob.key, opts...)
+	w.events = w.c.watcher.Watch(watching, ob.key, opts...)
 	late.Stop()
 	left()
 	resp, err := w.receive(ctx, nil)
@@ -85,7 +85,7 @@ func (w *watch) stillThere(ctx context.Context) (bool, error) {
 	if w.created == 0 {
 		return false, nil
 	}
-	resp, err := w.c.get(ctx, clientv3.OpGet(w.key, clientv3.WithKeysOnly()))
+	resp, err := w.c.get(ctx, readBare(w.key))
 	if err != nil {
 		return false, err
 	}
