@@ -292,7 +292,8 @@ func TestBatchLostReply(t *testing.T) {
 // the mark of its release has gone.
 func TestBatchLeft(t *testing.T) {
 	t.Parallel()
-	r := newRunway(t, server(t).Addr, "", "/left?timeout=2m")
+	etcd := server(t)
+	r, raw := newRunway(t, etcd.Addr, "", "/left?timeout=2m"), rawClient(t, etcd)
 	r.close()
 	attempts := r.gather("x", "y", "left")
 	r.proxy.Refuse(true)
@@ -306,7 +307,13 @@ func TestBatchLeft(t *testing.T) {
 	if err := attempts[2].err; !errors.Is(err, context.Canceled) {
 		t.Errorf("who has left: %v", err)
 	}
-	holds(t, r.Driver, "left", "")
+	x, err := raw.Get(t.Context(), "left/x/", clientv3.WithPrefix())
+	must(t, err)
+	then := clientv3.WithRev(x.Kvs[0].CreateRevision) // when nobody had cleaned up yet
+	left, err := raw.Get(t.Context(), "left/left/", clientv3.WithPrefix(), then)
+	if err != nil || len(left.Kvs) > 0 {
+		t.Errorf("it was sent with its batch: %v, %v", left, err)
+	}
 }
 
 // An etcd lease that is gone fails its whole batch, but costs only those their places who
@@ -377,5 +384,21 @@ func TestCloseGathered(t *testing.T) {
 		if !errors.Is(a.err, driver.ErrClosed) {
 			t.Errorf("%s: %v", a.req.Name, a.err)
 		}
+	}
+}
+
+// Locks of one batch were created in one revision: to break one of them is not to break the
+// others.
+func TestBatchBroken(t *testing.T) {
+	t.Parallel()
+	r := newRunway(t, server(t).Addr, "", "/broken?timeout=2m")
+	r.close()
+	attempts := r.gather("x", "y")
+	r.open()
+	granted(t, attempts...)
+	must(t, r.Driver.(driver.Breaker).Break(t.Context(), "x"))
+	renewals := r.Renew(t.Context(), []driver.Lease{attempts[0].lease, attempts[1].lease})
+	if !errors.Is(renewals[0].Err, driver.ErrLost) || renewals[1].Err != nil {
+		t.Errorf("of two the first was broken: %v and %v", renewals[0].Err, renewals[1].Err)
 	}
 }

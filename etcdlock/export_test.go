@@ -21,6 +21,14 @@ func Flights(d driver.Driver) (flights, gathered int) {
 	return b.flights, len(b.pending)
 }
 
+// AwaitKey waits as somebody in line does who has seen key in revision, when it was there
+// since created.
+func AwaitKey(ctx context.Context, d driver.Driver, key string, created, revision int64) error {
+	w := watch{c: d.(*owned).conn}
+	defer w.close()
+	return w.await(ctx, &session{gone: make(chan struct{})}, obstacle{key: key, created: created, revision: revision})
+}
+
 // OpenWatch opens a watch of key, as waiters do.
 func OpenWatch(ctx context.Context, d driver.Driver, key string) error {
 	w := watch{c: d.(*owned).conn}
