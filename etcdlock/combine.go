@@ -21,6 +21,10 @@ const (
 	maxCompares = 96
 	// opCompares is how many one operation has at most.
 	opCompares = 4
+	// maxSingles is how many operations that go by themselves are under way at once. Each
+	// of a crowd costs etcd more the larger the crowd is, and a thousand at once would all be
+	// late, be sent again, and be late again.
+	maxSingles = 16
 )
 
 // An operation is a transaction for one lock, on its way. Run twice, it has the effect of one.
@@ -52,6 +56,8 @@ type operation struct {
 type combiner struct {
 	c *conn
 
+	singles chan struct{} // has one for each that goes by itself
+
 	mu       sync.Mutex
 	pending  []*operation
 	names    map[string]bool // of pending
@@ -67,7 +73,7 @@ func (c *conn) combine(ctx context.Context, name string, t txn) (*pb.TxnResponse
 	case takesOff:
 		c.combiner.fly([]*operation{op})
 	case byItself:
-		c.alone(op, func() {})
+		return c.combiner.single(op)
 	default:
 		select {
 		case <-op.done:
@@ -78,6 +84,21 @@ func (c *conn) combine(ctx context.Context, name string, t txn) (*pb.TxnResponse
 			return nil, driver.ErrClosed
 		}
 	}
+	return op.resp, op.err
+}
+
+// single runs an operation that goes by itself, when it is its turn.
+func (b *combiner) single(op *operation) (*pb.TxnResponse, error) {
+	select {
+	case b.singles <- struct{}{}:
+		defer func() { <-b.singles }()
+	case <-op.ctx.Done():
+		return nil, op.ctx.Err()
+	case <-b.c.ctx.Done():
+		return nil, driver.ErrClosed
+	}
+	op.deadline = time.Now().Add(b.c.timeout)
+	b.c.alone(op, func() {})
 	return op.resp, op.err
 }
 

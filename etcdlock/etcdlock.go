@@ -81,7 +81,7 @@ func New(etcd *clientv3.Client, opts *Options) (driver.Driver, error) {
 		marks:    make(map[int64]markLease),
 		places:   make(map[string]*place),
 	}
-	c.combiner = combiner{c: c, names: make(map[string]bool)}
+	c.combiner = combiner{c: c, names: make(map[string]bool), singles: make(chan struct{}, maxSingles)}
 	c.crowds.names = make(map[string]bool)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil

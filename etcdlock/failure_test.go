@@ -363,7 +363,7 @@ func TestNoHerd(t *testing.T) {
 	t.Parallel()
 	const n = crowd
 	etcd := server(t)
-	d := mustOpen(t, "etcd://"+etcd.Addr)
+	d := mustOpen(t, "etcd://"+etcd.Addr+"?timeout=30s")
 	lease := acquire(t, d, request("herd", time.Minute))
 	var all sync.WaitGroup
 	for range n {

@@ -55,7 +55,7 @@ func (w *watch) open(ctx context.Context, ob obstacle) error {
 		opts = append(opts, clientv3.WithFilterPut())
 	}
 	// Watch returns when the servers have answered, or when its context ends.
-	late := time.AfterFunc(w.c.timeout, stop)
+	late := time.AfterFunc(max(outage, w.c.timeout), stop) // watches are opened one after the other
 	left := context.AfterFunc(ctx, stop)
 	w.events = w.c.watcher.Watch(watching, ob.key, opts...)
 	late.Stop()

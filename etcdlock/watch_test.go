@@ -115,7 +115,8 @@ func TestWatchNotAnswered(t *testing.T) {
 	}
 }
 
-// A watch that the servers do not answer in time is given up, and tried again by who waits.
+// A watch that the servers do not answer within 10 s is given up, and tried again by who
+// waits.
 func TestWatchTimeout(t *testing.T) {
 	t.Parallel()
 	gate := newGate(t, server(t).Addr)
