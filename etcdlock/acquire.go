@@ -20,13 +20,18 @@ var errAgain = errors.New("again")
 // restarts bounds how often that may happen in a row.
 const restarts = 20
 
-func (c *conn) Acquire(ctx context.Context, req driver.Request) (driver.Lease, error) {
+func (c *conn) Acquire(ctx context.Context, req driver.Request) (lease driver.Lease, err error) {
 	if err := c.refuse(ctx, &req); err != nil {
-		return driver.Lease{}, err
+		return lease, err
 	}
+	defer func() {
+		if err != nil { // for good: an attempt that begins again keeps its place
+			c.abandon(req.Holder)
+		}
+	}()
 	for n := 0; n < restarts; n++ {
 		begun := time.Now()
-		lease, err := c.acquire(ctx, &req)
+		lease, err = c.acquire(ctx, &req)
 		if !errors.Is(err, errAgain) && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 			return lease, err
 		}
@@ -66,11 +71,6 @@ func (c *conn) acquire(ctx context.Context, req *driver.Request) (lease driver.L
 		}
 	}
 	p := c.place(req, home)
-	defer func() {
-		if err != nil {
-			p.abandon()
-		}
-	}()
 	e := entry{place: p, req: req, home: home, queue: queue, base: base, since: time.Now()}
 	for {
 		if granted, err := e.enter(ctx); err != nil || granted {

@@ -323,6 +323,22 @@ func TestDataLoss(t *testing.T) {
 	}
 }
 
+// An Acquire that begins again is not taken for one that has failed, however slow the servers
+// are.
+func TestBegunAgain(t *testing.T) {
+	t.Parallel()
+	etcd := server(t)
+	addr, delay := slowed(t, etcd.Addr)
+	d, raw := mustOpen(t, "etcd://"+addr+"/begun?timeout=30s"), rawClient(t, etcd)
+	must(t, d.Release(t.Context(), acquire(t, d, request("warm", time.Minute)).Request))
+	_, err := raw.Put(t.Context(), "begun/%pawl/base", fmt.Sprint(time.Now().UnixMicro()))
+	must(t, err)
+	delay.Store(int64(700 * time.Millisecond))
+	lease := acquire(t, d, request("x", time.Minute))
+	delay.Store(0)
+	must(t, d.Release(t.Context(), lease.Request))
+}
+
 // A holder id that has stood in line and asks again gets a lease of its TTL, and not one of
 // the line's.
 func TestAskedAgain(t *testing.T) {

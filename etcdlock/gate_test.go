@@ -3,7 +3,9 @@ package etcdlock_test
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // gate is a proxy that can hold back what clients send, and let it through later.
@@ -20,7 +22,7 @@ func newGate(t *testing.T, server string) *gate {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	g := &gate{addr: listener.Addr().String()}
-	relay(t, listener, server, func(to, from net.Conn) { g.pass(to, from, true) }, func(to, from net.Conn) { g.pass(to, from, false) })
+	relay(t, listener, server, func(to, from net.Conn) { pass(to, from, g.waitOpen) }, func(to, from net.Conn) { pass(to, from, atOnce) })
 	t.Cleanup(g.open)
 	return g
 }
@@ -51,7 +53,8 @@ func relay(t *testing.T, listener net.Listener, server string, toServer, toClien
 	})
 }
 
-func (g *gate) pass(to, from net.Conn, gated bool) {
+// pass passes on what comes from one connection to another, n bytes each time, after before.
+func pass(to, from net.Conn, before func(n int)) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buffer := make([]byte, 32<<10)
 	for {
@@ -59,14 +62,14 @@ func (g *gate) pass(to, from net.Conn, gated bool) {
 		if err != nil {
 			return
 		}
-		if gated {
-			g.waitOpen(n)
-		}
+		before(n)
 		if _, err := to.Write(buffer[:n]); err != nil {
 			return
 		}
 	}
 }
+
+func atOnce(int) {}
 
 func (g *gate) waitOpen(n int) {
 	g.mu.Lock()
@@ -104,4 +107,16 @@ func (g *gate) heldBack(t *testing.T) {
 		defer g.mu.Unlock()
 		return g.stuck > 200
 	})
+}
+
+// slowed returns the address of what passes on to server, each time after a delay that can
+// be set.
+func slowed(t *testing.T, server string) (addr string, delay *atomic.Int64) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	delay = new(atomic.Int64)
+	later := func(int) { <-time.After(time.Duration(delay.Load())) }
+	relay(t, listener, server, func(to, from net.Conn) { pass(to, from, later) }, func(to, from net.Conn) { pass(to, from, atOnce) })
+	return listener.Addr().String(), delay
 }

@@ -149,11 +149,11 @@ func (p *place) arm(after time.Duration) {
 	p.timer.Reset(after)
 }
 
-// abandon plans the end of p after a failed Acquire.
-func (p *place) abandon() {
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	if p.c.places[p.req.Holder] == p && !p.c.closed && !p.held {
+// abandon plans the end of holder's place after a failed Acquire.
+func (c *conn) abandon(holder string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.places[holder]; p != nil && !c.closed && !p.held {
 		p.arm(abandonAfter)
 	}
 }
