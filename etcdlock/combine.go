@@ -246,8 +246,8 @@ func (c *conn) together(batch []*operation, tried func()) {
 
 // combined returns the transaction that does all of batch. When all compares of all
 // operations hold, which is the rule, it has them side by side, and else each of them
-// nested. Side by side is less work for etcd, and up to 3.5.21, and 3.4 as well, it looks
-// only there whether the user may write: a nested operation is not checked.
+// nested. Side by side is less work for etcd, and it looks only there whether the user may
+// write: up to 3.6.5 at least, a nested operation is not checked.
 func combined(batch []*operation) txn {
 	var all txn
 	for _, op := range batch {
