@@ -49,7 +49,8 @@ type Options struct {
 	// names have slashes with programs that are not pawl.
 	Raw bool
 	// Timeout bounds each call, tries on several servers included; what is not answered
-	// by then is driver.ErrUnavailable. The default is DefaultTimeout.
+	// by then is driver.ErrUnavailable. The default is DefaultTimeout. Where many of this
+	// client want one name, the wait until it is their turn to ask does not count.
 	Timeout time.Duration
 }
 
