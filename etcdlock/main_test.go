@@ -1,6 +1,7 @@
 package etcdlock_test
 
 import (
+	"flag"
 	"strings"
 	"testing"
 
@@ -13,7 +14,12 @@ import (
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
-func TestMain(m *testing.M) { drivertest.Main(testserver.Stopping(m), open) }
+func TestMain(m *testing.M) {
+	// Most of the tests wait for etcd leases to run out: two at a time, which is what two
+	// processors make it, take half as long again.
+	_ = flag.Set("test.parallel", "4") // or what the command line says
+	drivertest.Main(testserver.Stopping(m), open)
+}
 
 // The driver of this package, and the usual helpers.
 var (
