@@ -13,7 +13,7 @@ import (
 type labProgress struct {
 	file     *os.File
 	terminal bool
-	run      int       // the last that was shown
+	latest   int       // the run that has begun last, of those that were told of
 	shown    time.Time // when
 }
 
@@ -22,14 +22,17 @@ func newProgress(file *os.File) *labProgress {
 	return &labProgress{file: file, terminal: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
-// show is called some times a second.
+// show is called some times a second, for each of the runs that are under way.
 func (p *labProgress) show(now lab.Progress) {
-	fresh := now.Run != p.run
-	p.run = now.Run
+	if now.Run < p.latest {
+		return
+	}
+	fresh := now.Run > p.latest
+	p.latest = now.Run
 	switch {
 	case p.terminal && (fresh || time.Since(p.shown) > 100*time.Millisecond):
 		p.shown = time.Now()
-		fmt.Fprintf(p.file, "\r\x1b[Krun %d of %d: %s, %d of %d buyers", now.Run, now.Runs, now.Label, now.Answers, now.Buyers)
+		fmt.Fprintf(p.file, "\r\x1b[K%d of %d runs done; %s, %d of %d buyers", now.Done, now.Runs, now.Label, now.Answers, now.Buyers)
 	case !p.terminal && fresh:
 		fmt.Fprintf(p.file, "run %d of %d: %s\n", now.Run, now.Runs, now.Label)
 	}
@@ -37,7 +40,7 @@ func (p *labProgress) show(now lab.Progress) {
 
 // clear takes the line off the terminal.
 func (p *labProgress) clear() {
-	if p.terminal && p.run > 0 {
+	if p.terminal && p.latest > 0 {
 		fmt.Fprint(p.file, "\r\x1b[K")
 	}
 }

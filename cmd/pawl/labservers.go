@@ -41,6 +41,6 @@ func useServers(ctx context.Context, session *lab.Session, flags labFlags) (stop
 		set.Close()
 		return nil, exitWith(codeUsage, "--db %s: not installed here: %s", session.DB, strings.Join(set.Missing, "; "))
 	}
-	session.DB = url
+	session.DB, session.MoreDBs = url, set.MoreDBs[session.DB]
 	return set.Close, nil
 }

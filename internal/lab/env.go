@@ -62,6 +62,7 @@ type Env struct {
 	finish   []func(ctx context.Context) error
 	out      *speaker
 	resume   chan struct{}
+	pass     chan struct{}
 	passes   atomic.Int64
 	retries  atomic.Int64 // that no answer has told of yet
 	// gate is held for writing by whom the fault pauses, and for reading by those who
@@ -122,7 +123,15 @@ func (e *Env) Held(buyer int, token uint64) (left func()) {
 // struck, once.
 func (e *Env) Failpoint(p Point) {
 	fault := e.Setup.Fault
-	if fault == None || p != e.strategy.pointOf(fault) || !e.due() || !e.claim() {
+	if fault == None {
+		return
+	}
+	if e.next(fault, p) {
+		e.out.say(message{Kind: kindNext})
+		<-e.pass
+		return
+	}
+	if p != e.strategy.pointOf(fault) || !e.due() || !claim(e.job.Claim) {
 		return
 	}
 	if fault == Pause {
@@ -133,14 +142,26 @@ func (e *Env) Failpoint(p Point) {
 	<-e.resume
 }
 
+// next reports whether this is the one after whom the fault has struck, at a point where
+// the strategy wants that one held up.
+func (e *Env) next(fault Fault, p Point) bool {
+	if then, ok := e.strategy.Then[fault]; !ok || p != then {
+		return false
+	}
+	if _, err := os.Stat(e.job.Claim); err != nil {
+		return false // nobody is struck yet
+	}
+	return claim(e.job.Claim + ".next")
+}
+
 // due reports whether the failpoint has been passed often enough.
 func (e *Env) due() bool {
 	return e.strategy.Early || e.passes.Add(1) > int64(e.job.Passes)
 }
 
-// claim reports whether this is the first to reach the failpoint in any process.
-func (e *Env) claim() bool {
-	file, err := os.OpenFile(e.job.Claim, os.O_CREATE|os.O_EXCL, 0o600)
+// claim reports whether this is the first in any process to make the file.
+func claim(path string) bool {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return false
 	}

@@ -151,6 +151,10 @@ type Strategy struct {
 	Expect func(Setup) Outcome
 	// At are the faults that strike elsewhere than with other strategies.
 	At map[Fault]Point
+	// Then are the faults after which the next one who comes to the point is held up too,
+	// until whom the fault has struck has gone on and a third one has bought: for a break
+	// that takes three to show.
+	Then map[Fault]Point
 	// Early: the fault strikes the first time that its failpoint is reached, for a
 	// strategy that comes there seldom.
 	Early bool

@@ -197,16 +197,16 @@ func TestTableTellsWriteErrors(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	right := Session{Stock: 1, Buyers: 1, Procs: 1, Clients: 1}
-	if err := right.Check(); err != nil {
+	right := func() *Session { return &Session{Stock: 1, Buyers: 1, Procs: 1, Clients: 1} }
+	if err := right().Check(); err != nil {
 		t.Error(err)
 	}
 	for i, change := range []func(*Session){
 		func(s *Session) { s.Stock = 0 }, func(s *Session) { s.Buyers = -1 }, func(s *Session) { s.Procs = 65 },
 		func(s *Session) { s.Clients = 1000 }, func(s *Session) { s.DB = "x" },
 	} {
-		s := right
-		change(&s)
+		s := right()
+		change(s)
 		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "want") {
 			t.Errorf("%s: error %v, want one that tells the right form", fmt.Sprint(i), err)
 		}

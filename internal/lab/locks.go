@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/backend"
 	"github.com/pawl-go/pawl/driver"
+	"github.com/pawl-go/pawl/fence"
 )
 
 // LockServer is a server that keeps locks. The faults that strike servers need one
@@ -90,7 +92,7 @@ func (l *LockServer) can(fault Fault) bool {
 func (s *Session) runs() []*run {
 	var runs []*run
 	for _, strategy := range s.Strategies {
-		if strategy.On != nil && !slices.Contains(strategy.On, s.db.Dialect) {
+		if strategy.On != nil && !slices.Contains(strategy.On, s.dialect()) {
 			continue
 		}
 		for _, locks := range s.locksFor(strategy) {
@@ -122,23 +124,46 @@ func (s *Session) locksFor(strategy Strategy) []*LockServer {
 	return servers
 }
 
-// leftOut says which strategies and faults were asked for and cannot be run here.
+// leftOut says what was asked for and cannot be run here, by what it needs.
 func (s *Session) leftOut() []string {
-	var left []string
+	var redis, faults []string
+	elsewhere := make(map[string][]string)
 	for _, strategy := range s.Strategies {
 		switch {
-		case strategy.On != nil && !slices.Contains(strategy.On, s.db.Dialect):
-			left = append(left, strategy.Name+" (not on "+s.db.Dialect.String()+")")
+		case strategy.On != nil && !slices.Contains(strategy.On, s.dialect()):
+			db := databases(strategy.On)
+			elsewhere[db] = append(elsewhere[db], strategy.Name)
 		case len(s.locksFor(strategy)) == 0:
-			left = append(left, strategy.Name+" (needs -b redis://host:port or --servers)")
+			redis = append(redis, strategy.Name)
 		}
 	}
 	for _, fault := range s.Faults {
 		if fault.onServer() && !slices.ContainsFunc(s.plan, func(r *run) bool { return r.setup.Fault == fault }) {
-			left = append(left, "the fault "+string(fault)+" (needs --servers)")
+			faults = append(faults, string(fault))
 		}
 	}
+	var left []string
+	needs := func(what, kind string, names []string) {
+		if len(names) > 0 {
+			left = append(left, what+": "+kind+strings.Join(names, ", "))
+		}
+	}
+	for _, db := range slices.Sorted(maps.Keys(elsewhere)) {
+		needs("--db "+db, "", elsewhere[db])
+	}
+	needs("-b redis://host:port or --servers", "", redis)
+	needs("--servers", "the faults ", faults)
 	return left
+}
+
+// databases names dialects as the schemes of their URLs.
+func databases(dialects []fence.Dialect) string {
+	schemes := map[fence.Dialect]string{fence.SQLite: "sqlite", fence.MySQL: "mysql", fence.PostgreSQL: "postgres"}
+	var names []string
+	for _, d := range dialects {
+		names = append(names, schemes[d])
+	}
+	return strings.Join(names, " or ")
 }
 
 // lockNames returns the URLs of the lock servers for people.

@@ -25,7 +25,7 @@ type Report struct {
 	Seed     uint64   `json:"seed"`
 	TTL      int64    `json:"fault_ttl_ms"` // of locks in runs with a fault
 	Runs     []Result `json:"runs"`
-	Left     []string `json:"left_out,omitempty"` // what was asked for and cannot be run here
+	Left     []string `json:"left_out,omitempty"` // what was asked for and cannot be run here, by what it needs
 	Moral    string   `json:"moral,omitempty"`
 }
 
@@ -145,7 +145,7 @@ func (r *Report) conclude(out *printer) {
 		out.wrap("", r.Moral)
 	}
 	if len(r.Left) > 0 {
-		out.wrap("", "Left out here: "+strings.Join(r.Left, ", ")+".")
+		out.wrap("", "Left out here, to be had with "+strings.Join(r.Left, "; ")+".")
 	}
 	if wrong := r.Contradictions(); len(wrong) > 0 {
 		out.wrap("", "Against the theory, broken though expected to be safe: "+r.names(wrong)+".")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -17,7 +18,10 @@ type run struct {
 	strategy Strategy
 	locks    *LockServer // nil for a strategy without
 	setup    Setup
-	job      job // what all workers have in common
+	job      job        // what all workers have in common
+	random   *rand.Rand // of this run alone, so that it is the same whatever else is run
+	lane     *lane      // where it takes place
+	number   int        // counted from 1, in the order in which runs have begun
 
 	procs   []*proc
 	running int // processes that have not exited
@@ -28,51 +32,54 @@ type run struct {
 	tally    tally
 	recorder recorder
 	alive    time.Time // the last time that anybody got an answer
+
+	result Result
+	err    error // why there is no result
 }
 
 // do runs it, and leaves no process behind.
-func (r *run) do(ctx context.Context) (Result, error) {
+func (r *run) do(ctx context.Context) error {
 	r.events = make(chan event)
 	defer r.sweep()
 	defer r.restore()
 	defer r.stop()
 	if err := r.prepare(ctx); err != nil {
-		return Result{}, fmt.Errorf("prepare the tables: %w", err)
+		return fmt.Errorf("prepare the tables: %w", err)
 	}
 	for _, buyers := range r.shares() {
 		if err := r.start(buyers, false); err != nil {
-			return Result{}, err
+			return err
 		}
 	}
 	r.waiting = r.running
 	if err := r.loop(ctx); err != nil {
-		return Result{}, err
+		return err
 	}
 	r.stop()
 	r.restore()
-	counts, err := r.session.Scenario.Count(ctx, r.session.db, r.setup)
+	counts, err := r.session.Scenario.Count(ctx, r.lane.db, r.setup)
 	if err != nil {
-		return Result{}, fmt.Errorf("count the rows: %w", err)
+		return fmt.Errorf("count the rows: %w", err)
 	}
 	r.tally.unanswered = r.unanswered()
 	r.tally.struck = r.strike != nil
-	result := newResult(r.strategy, r.setup, counts, &r.tally)
-	result.Timeline = r.recorder.timeline()
-	return result, nil
+	r.result = newResult(r.strategy, r.setup, counts, &r.tally)
+	r.result.Timeline = r.recorder.timeline()
+	return nil
 }
 
 // prepare makes the tables anew.
 func (r *run) prepare(ctx context.Context) error {
-	if err := r.session.Scenario.Prepare(ctx, r.session.db, r.setup); err != nil || r.strategy.Prepare == nil {
+	if err := r.session.Scenario.Prepare(ctx, r.lane.db, r.setup); err != nil || r.strategy.Prepare == nil {
 		return err
 	}
-	return r.strategy.Prepare(ctx, r.session.db, r.setup)
+	return r.strategy.Prepare(ctx, r.lane.db, r.setup)
 }
 
 // shares gives each process its buyers, in an order that depends on the seed.
 func (r *run) shares() [][]int {
 	shares := make([][]int, r.setup.Procs)
-	for i, buyer := range r.session.random.Perm(r.setup.Buyers) {
+	for i, buyer := range r.random.Perm(r.setup.Buyers) {
 		p := i % r.setup.Procs
 		shares[p] = append(shares[p], buyer+1)
 	}
@@ -128,6 +135,8 @@ func (r *run) handle(ev event) error {
 		r.ready(ev.proc)
 	case kindAt:
 		return r.hit(ev)
+	case kindNext:
+		r.heldUp(ev.proc)
 	case kindHeld:
 		r.recorder.held(ev.proc.number, ev.message)
 	case kindLeft:
@@ -170,9 +179,14 @@ func (r *run) answer(ev event) {
 	}
 	// What others did before the lock ran out they did beside the struck one, under locks
 	// of other names; what matters to it comes later.
-	if s := r.strike; s != nil && ev.proc != s.proc && ev.Answer == Bought && time.Since(s.since) > r.job.TTL {
+	s := r.strike
+	if s == nil || ev.Answer != Bought {
+		return
+	}
+	if ev.proc != s.proc && time.Since(s.since) > r.job.TTL {
 		s.bought++
 	}
+	s.sold()
 }
 
 // exited replaces a process that the fault has killed; its buyers try again there.

@@ -5,14 +5,17 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	mathrand "math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/fence"
 )
 
 // Defaults of a Session.
@@ -38,6 +41,9 @@ type Session struct {
 	// tables whose names begin with pawl_lab are touched in a database that is there
 	// already.
 	DB string
+	// MoreDBs are URLs of further databases like DB. With them, runs with a fault go side
+	// by side, one in each.
+	MoreDBs []string
 	// Locks are the lock servers: each strategy that needs one is run with each that it
 	// can use. None means a new SQLite file, which is removed in the end.
 	Locks []LockServer
@@ -53,25 +59,30 @@ type Session struct {
 	// Patience is how long a buyer waits; 0 means DefaultPatience.
 	Patience time.Duration
 
-	// Progress, if not nil, is told how far the session is, some times a second.
+	// Progress, if not nil, is told how far the session is, some times a second, by one
+	// goroutine at a time.
 	Progress func(Progress)
 
-	db     *DB
-	plan   []*run
-	dir    string
-	random *mathrand.Rand
-	done   int        // runs
-	onTick func(*run) // a hook for tests
+	lanes    []*lane
+	ownLocks bool // each lane has a lock file of its own
+	plan     []*run
+	dir      string
+
+	mu          sync.Mutex
+	begun, done int        // runs
+	onTick      func(*run) // a hook for tests
 }
 
-// Progress is how far a session is.
+// Progress is how far a session and one of its runs are.
 type Progress struct {
-	Run, Runs       int    // the one that is under way, counted from 1
-	Label           string // strategy and fault of this run
-	Answers, Buyers int    // of this run
+	Done, Runs      int
+	Run             int    // the one that is told of, counted from 1 in the order of their begin
+	Label           string // its strategy and fault
+	Answers, Buyers int    // of it
 }
 
-// Run runs everything and reports it. It ends early when ctx does, with its cause. No
+// Run runs everything and reports it: first what has no fault, one run after another, so
+// that nothing but its own processes slows a run down; then the rest. It ends early when ctx does, with its cause. No
 // process and no temporary file is left behind.
 func (s *Session) Run(ctx context.Context) (*Report, error) {
 	dir, err := os.MkdirTemp("", "pawl-lab-")
@@ -81,35 +92,31 @@ func (s *Session) Run(ctx context.Context) (*Report, error) {
 	defer os.RemoveAll(dir) //nolint:errcheck // the system cleans its temporary files
 	s.dir = dir
 	s.defaults()
+	defer s.closeLanes()
 	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
-	defer s.db.Close() //nolint:errcheck // everything was read
 	report := &Report{
 		Scenario: s.Scenario.Name,
 		Words:    s.Scenario.Words.Filled(),
-		DB:       redacted(s.DB), Backend: s.lockNames(),
+		DB:       redacted(s.lanes[0].url), Backend: s.lockNames(),
 		Stock: s.Stock, Products: s.Products, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
-		Seed: s.Seed, TTL: s.TTL.Milliseconds(), Machine: machine(), Version: s.db.version(ctx), Left: s.leftOut(),
+		Seed: s.Seed, TTL: s.TTL.Milliseconds(), Machine: machine(), Version: s.lanes[0].db.version(ctx), Left: s.leftOut(),
+	}
+	if err := s.runPlan(ctx); err != nil {
+		return nil, err
 	}
 	for _, r := range s.plan {
-		result, err := r.do(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", r.label(), err)
-		}
-		report.Runs = append(report.Runs, result)
-		s.done++
+		report.Runs = append(report.Runs, r.result)
 	}
 	report.Moral = s.Scenario.Moral(report)
 	return report, nil
 }
 
 func (s *Session) defaults() {
-	if s.DB == "" {
-		s.DB = fileURL(filepath.Join(s.dir, "shop.db"))
-	}
 	if len(s.Locks) == 0 {
-		s.Locks = []LockServer{{URL: fileURL(filepath.Join(s.dir, "locks.db"))}}
+		s.ownLocks = true
+		s.Locks = []LockServer{{URL: s.file("locks", 0)}}
 	}
 	s.Products = max(s.Products, 1)
 	if s.TTL == 0 {
@@ -118,10 +125,9 @@ func (s *Session) defaults() {
 	if s.Patience == 0 {
 		s.Patience = DefaultPatience
 	}
-	s.random = mathrand.New(mathrand.NewPCG(s.Seed, 0))
 }
 
-// open opens the database, and the backend to see whether that can be: what is wrong
+// open opens the databases, and the lock servers to see whether that can be: what is wrong
 // with them is better told once than by each worker.
 func (s *Session) open(ctx context.Context) error {
 	for i := range s.Locks {
@@ -129,36 +135,46 @@ func (s *Session) open(ctx context.Context) error {
 			return err
 		}
 	}
-	db, err := OpenDB(ctx, s.DB, 2)
-	if err != nil {
+	if err := s.openLanes(ctx); err != nil {
 		return err
 	}
-	s.db = db
 	s.plan = s.runs()
 	return nil
 }
 
+// dialect returns the kind of the databases.
+func (s *Session) dialect() fence.Dialect { return s.lanes[0].db.Dialect }
+
 func (s *Session) newRun(strategy Strategy, locks *LockServer, fault Fault) *run {
 	setup := Setup{
 		Stock: s.Stock, Products: s.Products, Limit: s.Limit, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
-		Fault: fault, Locks: locks.scheme(), DB: s.db.Dialect,
+		Fault: fault, Locks: locks.scheme(), DB: s.dialect(),
 	}
 	ttl, patience := s.times(strategy, setup)
 	ttl = locks.ttl(ttl)
 	id := rand.Text()
-	return &run{session: s, strategy: strategy, locks: locks, setup: setup, job: job{
+	r := &run{session: s, strategy: strategy, locks: locks, setup: setup}
+	r.random = mathrand.New(mathrand.NewPCG(s.Seed, hash(r.label())))
+	r.job = job{
 		Scenario: s.Scenario.Name,
 		Strategy: strategy.Name,
 		Setup:    setup,
-		DB:       s.DB,
 		Locks:    locks.url(),
 		Lock:     "pawl-lab:" + s.Scenario.Name + ":" + id,
 		TTL:      ttl,
 		Patience: patience,
 		Think:    DefaultThink,
 		Claim:    filepath.Join(s.dir, id),
-		Passes:   s.random.IntN(max(1, min(s.Stock, s.Buyers)/(4*s.Procs))),
-	}}
+		Passes:   r.random.IntN(max(1, min(s.Stock, s.Buyers)/(4*s.Procs))),
+	}
+	return r
+}
+
+// hash returns a number that depends on nothing but text.
+func hash(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text)) // it cannot fail
+	return h.Sum64()
 }
 
 // times returns the TTL of locks in a run and the patience of its buyers. They are
@@ -177,7 +193,25 @@ func (s *Session) times(strategy Strategy, setup Setup) (ttl, patience time.Dura
 	return ttl, patience
 }
 
+// begin counts a run that begins, and tells of it.
+func (s *Session) begin(r *run) {
+	s.mu.Lock()
+	s.begun++
+	r.number = s.begun
+	s.mu.Unlock()
+	s.progress(r)
+}
+
+// end counts a run that is over.
+func (s *Session) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done++
+}
+
 func (s *Session) progress(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.onTick != nil {
 		s.onTick(r)
 	}
@@ -185,7 +219,7 @@ func (s *Session) progress(r *run) {
 		return
 	}
 	s.Progress(Progress{
-		Run: s.done + 1, Runs: len(s.plan), Label: r.label(),
+		Done: s.done, Runs: len(s.plan), Run: r.number, Label: r.label(),
 		Answers: r.tally.answers(), Buyers: s.Buyers,
 	})
 }

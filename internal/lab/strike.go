@@ -14,6 +14,8 @@ type strike struct {
 	cut    bool      // the lock server is out of reach
 	bought int       // orders of the others since then, once the lock has run out
 	over   bool      // whom it has struck has been told to go on
+	next   *proc     // where the one after is held up, or nil
+	sales  int       // orders since the next one is
 }
 
 // hit lets the fault strike a process that waits at the failpoint.
@@ -40,18 +42,54 @@ func (r *run) hit(ev event) error {
 	return nil
 }
 
+// heldUp lets whom the fault has struck go on: the next one is where it is wanted.
+func (r *run) heldUp(next *proc) {
+	r.strike.next = next
+	r.goOn(time.Now())
+}
+
+// goOn tells whom the fault has struck to go on, once.
+func (r *run) goOn(now time.Time) {
+	if r.strike.over {
+		return
+	}
+	r.strike.over = true
+	r.recorder.mark("over", r.strike.proc.number, 0, now)
+	r.strike.proc.tell(lineResume)
+}
+
+// sold counts an order, and lets the one after go on when a third has bought: the first
+// order may be that of whom the fault has struck.
+func (s *strike) sold() {
+	if s.next == nil {
+		return
+	}
+	if s.sales++; s.sales > 1 {
+		s.letNext()
+	}
+}
+
+// letNext lets the one after go on, if somebody is held up.
+func (s *strike) letNext() {
+	if s.next != nil {
+		s.next.tell(linePass)
+		s.next = nil
+	}
+}
+
 // lift ends a fault when it has lasted longer than the TTL and the shop has gone on
 // without whom it has struck: somebody else has sold a piece, or has nothing left to do.
 func (r *run) lift(now time.Time) error {
 	s := r.strike
+	if s != nil && s.over && now.Sub(s.since) > r.longest() {
+		s.letNext() // there is no third
+	}
 	if s == nil || s.over || r.setup.Fault == Kill || now.Sub(s.since) < r.job.TTL+r.job.TTL/4 {
 		return nil
 	}
 	r.mend(s)
 	if s.bought > 0 || r.othersIdle() || now.Sub(s.since) > r.longest() {
-		s.over = true
-		r.recorder.mark("over", s.proc.number, 0, now)
-		s.proc.tell(lineResume)
+		r.goOn(now)
 		if r.setup.Fault != Pause {
 			return nil
 		}

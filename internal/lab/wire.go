@@ -30,6 +30,7 @@ type job struct {
 const (
 	lineGo     = "go"     // begin
 	lineResume = "resume" // leave the failpoint
+	linePass   = "pass"   // leave the point after it
 )
 
 // kind says what a message is about.
@@ -43,6 +44,7 @@ const (
 	kindLeft    kind = "left"    // and has left it
 	kindWrote   kind = "wrote"   // orders that were promised are written
 	kindAt      kind = "at"      // is at the failpoint
+	kindNext    kind = "next"    // is held up after whom the fault has struck
 	kindFailed  kind = "failed"  // cannot work
 )
 

@@ -72,7 +72,7 @@ func newWorker(scenarios []*Scenario, j job, out *speaker) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := &Env{DB: db, Setup: j.Setup, Lock: j.Lock, TTL: j.TTL, job: j, strategy: &strategy, out: out, resume: make(chan struct{})}
+	env := &Env{DB: db, Setup: j.Setup, Lock: j.Lock, TTL: j.TTL, job: j, strategy: &strategy, out: out, resume: make(chan struct{}), pass: make(chan struct{})}
 	if err := env.openLocks(ctx, strategy.Needs); err != nil {
 		return nil, err
 	}
@@ -144,6 +144,8 @@ func (w *worker) listen(lines *bufio.Reader, begin chan<- struct{}) {
 			close(begin)
 		case line == lineResume+"\n":
 			close(w.env.resume)
+		case line == linePass+"\n":
+			close(w.env.pass)
 		}
 	}
 }

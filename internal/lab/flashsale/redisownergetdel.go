@@ -14,7 +14,9 @@ var redisOwnerGetDel = lab.Strategy{
 	Needs:  lab.RawRedis,
 	Expect: outlivesKey,
 	// Slow shows what is wrong with this one; the others, what it shares with the next.
-	At: map[lab.Fault]lab.Point{lab.Slow: lab.BetweenCommands},
+	// Whose key is hit has read and not yet written then, and the third reads the same.
+	At:   map[lab.Fault]lab.Point{lab.Slow: lab.BetweenCommands},
+	Then: map[lab.Fault]lab.Point{lab.Slow: lab.BeforeWrite},
 	New: func(env *lab.Env) lab.Serve {
 		return underRecipe(env, recipe{
 			take: takeOwned(env),

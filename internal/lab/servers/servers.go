@@ -21,6 +21,9 @@ type Set struct {
 	Locks []lab.LockServer
 	// DBs are the URLs of empty databases, by "postgres", "mysql" and "mariadb".
 	DBs map[string]string
+	// MoreDBs are further empty databases in the same servers, for runs that go side by
+	// side.
+	MoreDBs map[string][]string
 	// PostgresLog is the file of the log of the database "postgres".
 	PostgresLog string
 	// Missing says which servers are not installed, and how to get them.
@@ -35,8 +38,27 @@ type kind struct {
 	name  string
 	start func(tb testserver.TB) *testserver.Process
 	lock  func(addr string) string // URL of it as a lock server, or nil
-	db    func(addr string) string // URL of it as a database, or nil
+	sql   *engine                  // what its databases are reached by, or nil
 }
+
+// engine is a way to reach databases.
+type engine struct {
+	url func(addr, database string) string
+	// driver is the name of it at database/sql, and admin what that opens to make databases.
+	driver string
+	admin  func(addr string) string
+}
+
+var (
+	postgresEngine = &engine{
+		url: testserver.PostgresURL, driver: "pgx",
+		admin: func(addr string) string { return testserver.PostgresURL(addr, "postgres") },
+	}
+	mysqlEngine = &engine{
+		url: testserver.MySQLURL, driver: "mysql",
+		admin: func(addr string) string { return testserver.MySQLDSN(addr, "") },
+	}
+)
 
 // kinds returns what can be started. A database and a lock server of one kind are two
 // servers, so that a fault strikes the locks alone.
@@ -44,21 +66,20 @@ func kinds() []kind {
 	postgres := func(tb testserver.TB) *testserver.Process {
 		return testserver.Postgres(tb, "logging_collector=on", "log_directory=../"+logFolder, "log_filename="+logFile)
 	}
-	mysql := func(tb testserver.TB) *testserver.Process { return withDatabase(tb, testserver.MySQL(tb)) }
-	mariadb := func(tb testserver.TB) *testserver.Process { return withDatabase(tb, testserver.MariaDB(tb)) }
-	mysqlURL := func(addr string) string { return testserver.MySQLURL(addr, database) }
+	mysql := func(tb testserver.TB) *testserver.Process { return testserver.MySQL(tb) }
+	mariadb := func(tb testserver.TB) *testserver.Process { return testserver.MariaDB(tb) }
 	return []kind{
 		{name: "redis", start: func(tb testserver.TB) *testserver.Process { return testserver.Redis(tb) },
 			lock: func(addr string) string { return "redis://" + addr }},
-		{name: "postgres locks", start: postgres, lock: func(addr string) string { return testserver.PostgresURL(addr, "postgres") }},
-		{name: "mysql locks", start: mysql, lock: mysqlURL},
+		{name: "postgres locks", start: postgres, sql: postgresEngine, lock: postgresEngine.first},
+		{name: "mysql locks", start: mysql, sql: mysqlEngine, lock: mysqlEngine.first},
 		{name: "zookeeper", start: func(tb testserver.TB) *testserver.Process { return testserver.ZooKeeper(tb, 1)[0] },
 			lock: func(addr string) string { return "zookeeper://" + addr + "?session=2s&tick=500ms" }},
 		{name: "etcd", start: func(tb testserver.TB) *testserver.Process { return testserver.Etcd(tb, 1)[0] },
 			lock: func(addr string) string { return "etcd://" + addr }},
-		{name: "postgres", start: postgres, db: func(addr string) string { return testserver.PostgresURL(addr, "postgres") }},
-		{name: "mysql", start: mysql, db: mysqlURL},
-		{name: "mariadb", start: mariadb, db: mysqlURL},
+		{name: "postgres", start: postgres, sql: postgresEngine},
+		{name: "mysql", start: mysql, sql: mysqlEngine},
+		{name: "mariadb", start: mariadb, sql: mysqlEngine},
 	}
 }
 
@@ -68,19 +89,33 @@ const (
 	logFile   = "postgres.log"
 )
 
-// database is the one that the lab makes in a MySQL or MariaDB.
-const database = "lab"
-
-func withDatabase(tb testserver.TB, server *testserver.Process) *testserver.Process {
-	db, err := sql.Open("mysql", testserver.MySQLDSN(server.Addr, ""))
-	if err == nil {
-		_, err = db.ExecContext(tb.Context(), "CREATE DATABASE "+database)
-		err = errors.Join(err, db.Close())
+// databaseNames returns the names of the first n databases of a server.
+func databaseNames(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("lab%d", i+1)
 	}
+	return names
+}
+
+// first returns the URL of the first database.
+func (e *engine) first(addr string) string { return e.url(addr, databaseNames(1)[0]) }
+
+// create makes the databases of the server at addr and returns their URLs.
+func (e *engine) create(tb testserver.TB, addr string, names []string) []string {
+	db, err := sql.Open(e.driver, e.admin(addr))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return server
+	defer db.Close()
+	var urls []string
+	for _, name := range names {
+		if _, err := db.ExecContext(tb.Context(), "CREATE DATABASE "+name); err != nil {
+			tb.Fatal(err)
+		}
+		urls = append(urls, e.url(addr, name))
+	}
+	return urls
 }
 
 // Start starts all servers that are installed and that want accepts, which is called
@@ -88,7 +123,7 @@ func withDatabase(tb testserver.TB, server *testserver.Process) *testserver.Proc
 // "mysql" and "mariadb". Those that are not installed are in Set.Missing. ctx bounds
 // the start. Close stops them.
 func Start(ctx context.Context, want func(name string) bool) (*Set, error) {
-	set := &Set{DBs: make(map[string]string)}
+	set := &Set{DBs: make(map[string]string), MoreDBs: make(map[string][]string)}
 	all := kinds()
 	locks := make([]*lab.LockServer, len(all)) // in the order of kinds
 	errs := make([]error, len(all))
@@ -125,10 +160,16 @@ func (s *Set) start(ctx context.Context, k kind) (*lab.LockServer, error) {
 	t := &tb{ctx: ctx, set: s}
 	var server *testserver.Process
 	var proxy *testserver.Proxy
+	var dbs []string
 	err := t.run(func() {
 		server = k.start(t)
+		n := lab.SideBySide
 		if k.lock != nil {
+			n = 1
 			proxy = testserver.NewProxy(t, server.Addr)
+		}
+		if k.sql != nil {
+			dbs = k.sql.create(t, server.Addr, databaseNames(n))
 		}
 	})
 	var missing missingError
@@ -140,13 +181,8 @@ func (s *Set) start(ctx context.Context, k kind) (*lab.LockServer, error) {
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", k.name, err)
-	case k.db != nil:
-		s.mu.Lock()
-		s.DBs[k.name] = k.db(server.Addr)
-		if k.name == "postgres" {
-			s.PostgresLog = filepath.Join(server.Dir, logFolder, logFile)
-		}
-		s.mu.Unlock()
+	case k.lock == nil:
+		s.addDatabases(k.name, server, dbs)
 		return nil, nil
 	}
 	return &lab.LockServer{
@@ -159,6 +195,15 @@ func (s *Set) start(ctx context.Context, k kind) (*lab.LockServer, error) {
 			}
 		},
 	}, nil
+}
+
+func (s *Set) addDatabases(name string, server *testserver.Process, urls []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.DBs[name], s.MoreDBs[name] = urls[0], urls[1:]
+	if name == "postgres" {
+		s.PostgresLog = filepath.Join(server.Dir, logFolder, logFile)
+	}
 }
 
 // missingError says that a server is not installed.
