@@ -91,8 +91,9 @@ func newLabWorkerCommand() *cobra.Command {
 type labFlags struct {
 	strategy, faults string
 	backends         []string
-	servers          bool
+	servers          string // names parted by commas, all, or empty
 	report           string
+	repeat           int
 	form             output
 }
 
@@ -123,9 +124,13 @@ func newScenarioCommand(scenario *lab.Scenario) *cobra.Command {
 	f.StringVar(&flags.faults, "faults", "all", "what strikes a worker or the lock server, parted by commas: `"+strings.ReplaceAll(lab.FaultNames(), " or ", ", ")+"`")
 	f.StringVar(&session.DB, "db", "", "`URL` of the database: sqlite:///path, mysql://user:password@host/db or postgres://...; makes tables pawl_lab_* in it, and turns the WAL mode of a SQLite file on; with --servers also postgres, mysql or mariadb (default a new SQLite file, removed in the end)")
 	f.StringArrayVarP(&flags.backends, "backend", "b", nil, "`URL` of the locks; may be given several times (default a new SQLite file, removed in the end)")
-	f.BoolVar(&flags.servers, "servers", false, "start the real servers that are installed here for the run: Redis, PostgreSQL, MySQL, ZooKeeper, etcd")
+	f.StringVar(&flags.servers, "servers", "", "start real servers for the run and stop them after it: those of these `names` that keep locks ("+strings.Join(lockNames, ", ")+"), as in --servers=redis,etcd; alone, all that are installed here")
+	f.Lookup("servers").NoOptDefVal = allServers
 	f.StringVar(&flags.report, "report", "", "write a page to this `file`: tables, bars, timelines of the faults, explanations")
 	f.Uint64Var(&session.Seed, "seed", 0, "order of the buyers and moment of the faults (default a random one)")
+	f.IntVar(&flags.repeat, "repeat", 1, "do it all so many times, with this seed and those that follow it")
+	f.BoolVar(&session.SafeOnly, "safe", false, "only what is safe in theory")
+	complete(cmd, "servers", lockNames...)
 	complete(cmd, "faults", strings.Split(strings.ReplaceAll(lab.FaultNames(), " or ", ", "), ", ")...)
 	addOutputFlag(cmd, &flags.form)
 	return cmd
@@ -150,29 +155,29 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 		return err
 	}
 	defer closeServers()
-	progress := newProgress(os.Stderr)
-	session.Progress = progress.show
-	report, err := session.Run(ctx)
-	progress.clear()
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return exitWith(code(), "interrupted; the workers are stopped and the temporary files removed")
-	case err != nil:
-		return err
-	}
-	if page != nil {
-		if err := page.write(session.Scenario, report); err != nil {
+	reports := &labReports{out: cmd.OutOrStdout(), form: flags.form, page: page, scenario: session.Scenario, brief: flags.repeat > 1}
+	for range flags.repeat {
+		report, err := runSession(ctx, session)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return exitWith(code(), "interrupted; the workers are stopped and the temporary files removed")
+		case err != nil:
 			return err
 		}
+		if err := reports.add(report); err != nil {
+			return err
+		}
+		session.Seed++
 	}
-	if err := printReport(cmd.OutOrStdout(), report, flags.form); err != nil {
-		return err
-	}
-	if wrong := report.Contradictions(); len(wrong) > 0 {
-		return exitWith(codeFailed, "%d of %d runs broke what should be safe, the first one %s with faults %s",
-			len(wrong), len(report.Runs), wrong[0].Strategy, wrong[0].Faults)
-	}
-	return nil
+	return reports.conclude()
+}
+
+// runSession runs the session once, with its progress on the standard error.
+func runSession(ctx context.Context, session *lab.Session) (*lab.Report, error) {
+	progress := newProgress(os.Stderr)
+	defer progress.clear()
+	session.Progress = progress.show
+	return session.Run(ctx)
 }
 
 // untilEnded returns a context that a signal ends, and the exit code for that signal.
@@ -204,7 +209,13 @@ func fillSession(cmd *cobra.Command, session *lab.Session, flags labFlags) (err 
 	if session.DB != "" && !isServerName(session.DB) {
 		session.DB = absolute(session.DB)
 	}
-	if isServerName(session.DB) && !flags.servers {
+	if err := checkServers(flags.servers); err != nil {
+		return err
+	}
+	if flags.repeat < 1 || flags.repeat > 1 && cmd.Flags().Changed("report") {
+		return fmt.Errorf("--repeat %d: want 1 or more, and 1 with --report", flags.repeat)
+	}
+	if isServerName(session.DB) && flags.servers == "" {
 		return fmt.Errorf("--db %s: want a URL, or --servers as well", session.DB)
 	}
 	for _, backend := range flags.backends {
@@ -224,11 +235,4 @@ func fillSession(cmd *cobra.Command, session *lab.Session, flags labFlags) (err 
 		session.DB = "" // it is not a URL yet
 	}
 	return session.Check()
-}
-
-func printReport(w io.Writer, report *lab.Report, form output) error {
-	if form == outputJSON {
-		return writeJSON(w, report)
-	}
-	return report.WriteTable(w)
 }

@@ -9,9 +9,9 @@ import (
 
 // SideBySide is how many runs with a fault are of use at once, where there are
 // databases for so many. They mostly wait: for the end of a TTL, of a pause, of
-// somebody's patience. With more than this, the processes of some runs on a machine of
-// two cores keep the locks of others from being renewed in time.
-const SideBySide = 4
+// somebody's patience. Six keep a machine of two cores three quarters busy; with more, the
+// processes of some runs would keep the locks of others from being renewed in time.
+const SideBySide = 6
 
 // lane is where runs take place, one after another. Each lane has a database of its own,
 // since all runs make the same tables.

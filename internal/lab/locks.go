@@ -97,8 +97,8 @@ func (s *Session) runs() []*run {
 		}
 		for _, locks := range s.locksFor(strategy) {
 			for _, fault := range s.Faults {
-				if locks.can(fault) {
-					runs = append(runs, s.newRun(strategy, locks, fault))
+				if r := s.newRun(strategy, locks, fault); locks.can(fault) && !(s.SafeOnly && strategy.Expect(r.setup) != Holds) {
+					runs = append(runs, r)
 				}
 			}
 		}
@@ -109,8 +109,8 @@ func (s *Session) runs() []*run {
 // locksFor returns the lock servers that a strategy is run with; nil is one run without.
 func (s *Session) locksFor(strategy Strategy) []*LockServer {
 	var servers []*LockServer
-	for i := range s.Locks {
-		switch server := &s.Locks[i]; strategy.Needs {
+	for _, server := range s.servers {
+		switch strategy.Needs {
 		case NoLocks:
 			return []*LockServer{nil}
 		case PawlLocks:
@@ -138,7 +138,7 @@ func (s *Session) leftOut() []string {
 		}
 	}
 	for _, fault := range s.Faults {
-		if fault.onServer() && !slices.ContainsFunc(s.plan, func(r *run) bool { return r.setup.Fault == fault }) {
+		if fault.onServer() && !s.SafeOnly && !slices.ContainsFunc(s.plan, func(r *run) bool { return r.setup.Fault == fault }) {
 			faults = append(faults, string(fault))
 		}
 	}
@@ -168,8 +168,8 @@ func databases(dialects []fence.Dialect) string {
 
 // lockNames returns the URLs of the lock servers for people.
 func (s *Session) lockNames() string {
-	names := make([]string, len(s.Locks))
-	for i, server := range s.Locks {
+	names := make([]string, len(s.servers))
+	for i, server := range s.servers {
 		names[i] = redacted(server.URL)
 	}
 	return strings.Join(names, ", ")

@@ -34,6 +34,8 @@ type Session struct {
 	Scenario   *Scenario
 	Strategies []Strategy
 	Faults     []Fault
+	// SafeOnly leaves out the runs that theory expects to break.
+	SafeOnly bool
 
 	Stock, Products, Limit, Buyers, Procs, Clients int
 
@@ -64,6 +66,7 @@ type Session struct {
 	Progress func(Progress)
 
 	lanes    []*lane
+	servers  []*LockServer
 	ownLocks bool // each lane has a lock file of its own
 	plan     []*run
 	dir      string
@@ -81,7 +84,7 @@ type Progress struct {
 	Answers, Buyers int    // of it
 }
 
-// Run runs everything and reports it: first what has no fault, one run after another, so
+// Run runs everything and reports it, as often as it is called: first what has no fault, one run after another, so
 // that nothing but its own processes slows a run down; then the rest. It ends early when ctx does, with its cause. No
 // process and no temporary file is left behind.
 func (s *Session) Run(ctx context.Context) (*Report, error) {
@@ -114,9 +117,13 @@ func (s *Session) Run(ctx context.Context) (*Report, error) {
 }
 
 func (s *Session) defaults() {
-	if len(s.Locks) == 0 {
+	s.lanes, s.servers, s.begun, s.done = nil, nil, 0, 0 // of a run before this one
+	for i := range s.Locks {
+		s.servers = append(s.servers, &s.Locks[i])
+	}
+	if len(s.servers) == 0 {
 		s.ownLocks = true
-		s.Locks = []LockServer{{URL: s.file("locks", 0)}}
+		s.servers = []*LockServer{{URL: s.file("locks", 0)}}
 	}
 	s.Products = max(s.Products, 1)
 	if s.TTL == 0 {
@@ -130,8 +137,8 @@ func (s *Session) defaults() {
 // open opens the databases, and the lock servers to see whether that can be: what is wrong
 // with them is better told once than by each worker.
 func (s *Session) open(ctx context.Context) error {
-	for i := range s.Locks {
-		if err := s.Locks[i].check(ctx); err != nil {
+	for _, server := range s.servers {
+		if err := server.check(ctx); err != nil {
 			return err
 		}
 	}

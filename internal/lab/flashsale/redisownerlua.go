@@ -12,6 +12,8 @@ import (
 //go:embed lua/unlock.lua
 var unlockText string
 
+var unlockScript = redis.NewScript(unlockText)
+
 var redisOwnerLua = lab.Strategy{
 	Name: "redis-owner-lua",
 	Line: "SET NX with an expiry and the owner; a script compares and deletes",
@@ -20,10 +22,9 @@ var redisOwnerLua = lab.Strategy{
 	Needs:  lab.RawRedis,
 	Expect: outlivesKey,
 	New: func(env *lab.Env) lab.Serve {
-		unlock := redis.NewScript(unlockText)
 		return underRecipe(env, recipe{
 			take: takeOwned(env),
-			give: func(ctx context.Context, key, me string) { unlock.Run(ctx, env.Redis, []string{key}, me) },
+			give: func(ctx context.Context, key, me string) { unlockScript.Run(ctx, env.Redis, []string{key}, me) },
 		})
 	},
 }

@@ -38,6 +38,14 @@ func reserveEnv(t *testing.T, stock, limit int) *lab.Env {
 	return env
 }
 
+func openDesk(t *testing.T, env *lab.Env) *desk {
+	t.Helper()
+	d := newDesk(env)
+	d.open(t.Context())
+	t.Cleanup(d.close)
+	return d
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -90,7 +98,7 @@ func figuresOf(t *testing.T, d *desk) figures {
 func TestReserveGivesBack(t *testing.T) {
 	t.Parallel()
 	env := reserveEnv(t, 3, 1)
-	d := &desk{env: env}
+	d := openDesk(t, env)
 	if told := reserveAll(t, d, 1, 2, 3); slices.Contains(told, lab.SoldOut) {
 		t.Fatalf("told %v", told)
 	}
@@ -116,7 +124,7 @@ func TestReserveGivesBack(t *testing.T) {
 func TestReserveTakesOver(t *testing.T) {
 	t.Parallel()
 	env := reserveEnv(t, 10, 0)
-	d := &desk{env: env}
+	d := openDesk(t, env)
 	reserveAll(t, d, 1, 2, 3, 4, 5)
 	dead, other := newWriter(env, d), newWriter(env, d)
 	taken := nextOrders(t, dead)
@@ -135,7 +143,7 @@ func TestReserveTakesOver(t *testing.T) {
 func TestReserveOnce(t *testing.T) {
 	t.Parallel()
 	env := reserveEnv(t, 3, 1)
-	d := &desk{env: env}
+	d := openDesk(t, env)
 	again := customers(env.Setup) + 1 // the same customer as buyer 1
 	got := reserveAll(t, d, 1, 1, again, 2, 3, 4)
 	want := []lab.Answer{lab.Bought, lab.Bought, lab.OverLimit, lab.Bought, lab.Bought, lab.SoldOut}

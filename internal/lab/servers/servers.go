@@ -107,7 +107,7 @@ func (e *engine) create(tb testserver.TB, addr string, names []string) []string 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // nothing is under way
 	var urls []string
 	for _, name := range names {
 		if _, err := db.ExecContext(tb.Context(), "CREATE DATABASE "+name); err != nil {

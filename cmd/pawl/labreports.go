@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/pawl-go/pawl/internal/lab"
+)
+
+// labReports prints the reports of a session that is run once or several times.
+type labReports struct {
+	out      io.Writer
+	form     output
+	page     *pageFile // or nil
+	scenario *lab.Scenario
+	brief    bool // a line for each report that is as it should be
+
+	runs  int
+	wrong []lab.Result // broken though safe in theory
+}
+
+func (r *labReports) add(report *lab.Report) error {
+	if r.page != nil {
+		if err := r.page.write(r.scenario, report); err != nil {
+			return err
+		}
+	}
+	wrong := report.Contradictions()
+	r.runs += len(report.Runs)
+	r.wrong = append(r.wrong, wrong...)
+	switch {
+	case r.form == outputJSON:
+		return writeJSON(r.out, report)
+	case r.brief && len(wrong) == 0:
+		_, err := fmt.Fprintf(r.out, "seed %d: %d runs, nothing broke that is safe in theory%s\n", report.Seed, len(report.Runs), notShown(report))
+		return err
+	}
+	return report.WriteTable(r.out)
+}
+
+// notShown counts the breaks that theory expects and that did not show.
+func notShown(report *lab.Report) string {
+	n := 0
+	for _, run := range report.Runs {
+		if run.NotShown() {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; expected breaks that did not show: %d", n)
+}
+
+// conclude returns what the command has failed for, if it has.
+func (r *labReports) conclude() error {
+	if len(r.wrong) == 0 {
+		return nil
+	}
+	return exitWith(codeFailed, "%d of %d runs broke what should be safe, the first one %s with faults %s",
+		len(r.wrong), r.runs, r.wrong[0].Strategy, r.wrong[0].Faults)
+}
