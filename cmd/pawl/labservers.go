@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pawl-go/pawl/internal/lab"
 	"github.com/pawl-go/pawl/internal/lab/servers"
@@ -18,6 +19,10 @@ func isServerName(db string) bool { return slices.Contains(serverNames, db) }
 
 // lockNames are the lock servers that --servers can start.
 var lockNames = []string{"redis", "postgres", "mysql", "zookeeper", "etcd"}
+
+// serversTTL is the TTL of locks in runs with a fault beside servers that take their share
+// of the machine: renewals are later there.
+const serversTTL = 1500 * time.Millisecond
 
 // allServers is --servers without names.
 const allServers = "all"
@@ -61,6 +66,7 @@ func useServers(ctx context.Context, session *lab.Session, flags labFlags) (stop
 	for _, missing := range set.Missing {
 		fmt.Fprintln(os.Stderr, missing)
 	}
+	session.TTL = serversTTL
 	session.Locks = append(session.Locks, set.Locks...)
 	if !isServerName(session.DB) {
 		return set.Close, nil

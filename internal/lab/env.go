@@ -27,6 +27,9 @@ const (
 	// BetweenCommands is between two commands to the lock server that should have been
 	// one. Only strategies that name it in At pass it.
 	BetweenCommands
+	// BeforeLook is before the last look at a lock of pawl. Only strategies with such a lock
+	// pass it.
+	BeforeLook
 	// BeforeCommit is after the last statement of the transaction that writes. Only
 	// strategies that name it in At pass it.
 	BeforeCommit
@@ -37,8 +40,11 @@ func (s *Strategy) pointOf(fault Fault) Point {
 	if p, ok := s.At[fault]; ok {
 		return p
 	}
-	if fault == Kill {
+	switch {
+	case fault == Kill:
 		return InsideWrite
+	case fault == Slow && s.Needs == PawlLocks:
+		return BeforeLook
 	}
 	return BeforeWrite
 }

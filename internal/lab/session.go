@@ -23,8 +23,9 @@ const (
 	// DefaultTTL is that of locks while a fault strikes: short, because a run waits
 	// for its end, and still some times what a loaded machine takes for a renewal.
 	DefaultTTL = 800 * time.Millisecond
-	// DefaultPatience is how long a buyer waits before it counts as stuck.
-	DefaultPatience = 10 * time.Second
+	// DefaultPatience is how long a buyer waits before it counts as stuck: longer than a
+	// killed MySQL takes to start again on a loaded machine.
+	DefaultPatience = 20 * time.Second
 	// DefaultThink is the time between reading a price and writing an order.
 	DefaultThink = time.Millisecond
 )
@@ -191,11 +192,13 @@ func (s *Session) times(strategy Strategy, setup Setup) (ttl, patience time.Dura
 	switch {
 	case setup.Fault == None:
 		ttl = pawl.DefaultTTL
+	case strategy.Needs == RawRedis && setup.Fault == Kill:
+		ttl *= 2 // nobody renews: on a busy machine, those who live would lose theirs too
 	case strategy.Needs == NoLocks:
 		ttl /= 4 // nothing expires; a fault need only be long enough for others to sell
 	}
 	if strategy.Expect(setup) == Stuck {
-		patience /= 4 // as theory has it, no answer comes
+		patience /= 8 // as theory has it, no answer comes
 	}
 	return ttl, patience
 }

@@ -104,11 +104,15 @@ func (r *run) lift(now time.Time) error {
 // longest is how long a fault lasts while nobody sells: long enough to see that nobody
 // does.
 func (r *run) longest() time.Duration {
+	longest := min(longestFault, r.job.Patience/2)
 	if blocks := r.strategy.Blocks; blocks != nil && blocks(r.setup) {
-		return min(2*r.job.TTL, r.job.Patience/2)
+		return min(2*r.job.TTL, longest)
 	}
-	return r.job.Patience / 2
+	return longest
 }
+
+// longestFault is how long a fault lasts at most: some TTLs of the slowest lock server.
+const longestFault = 6 * time.Second
 
 // mend lets everybody reach the lock server again. Orders count from now on: before,
 // nobody could have got a lock.

@@ -23,7 +23,7 @@ var lockTable = lab.Strategy{
 		t := rowLocks{env}
 		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 			name := fmt.Sprint("stock:", productOf(env, buyer))
-			if err := await(ctx, func() (bool, error) { return t.take(ctx, name) }); err != nil {
+			if err := await(ctx, env, func() (bool, error) { return t.take(ctx, name) }); err != nil {
 				return "", err
 			}
 			defer t.give(ctx, name)
@@ -56,20 +56,29 @@ func (t rowLocks) give(ctx context.Context, name string) {
 
 // pollEvery is how long those who wait for a lock that tells nobody sleep at most before
 // they look again: less than tutorials have, so that it is not the sleep that makes a
-// strategy slow.
-const pollEvery = 10 * time.Millisecond
+// strategy slow. In a run with a fault they sleep longer after a while: there is nothing
+// to have until a TTL has passed, and other runs need the machine.
+const (
+	pollEvery = 10 * time.Millisecond
+	pollLater = 50 * time.Millisecond
+	pollTries = 20
+)
 
 // await asks again and again for a lock until it has it or ctx ends. An error is no
 // answer: a shop asks again then, too.
-func await(ctx context.Context, take func() (bool, error)) error {
-	for {
+func await(ctx context.Context, env *lab.Env, take func() (bool, error)) error {
+	rest := pollEvery
+	for i := 0; ; i++ {
 		if got, err := take(); got && err == nil {
 			return nil
+		}
+		if env.Setup.Fault != lab.None && i == pollTries {
+			rest = pollLater
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(rand.N(pollEvery)):
+		case <-time.After(rand.N(rest)):
 		}
 	}
 }

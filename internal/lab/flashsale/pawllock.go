@@ -66,7 +66,7 @@ func buyLocked(ctx context.Context, env *lab.Env, buyer int, lock *pawl.Lock, g 
 		}
 	}
 	env.Think()
-	if err := lab.StillHeld(lock); err != nil {
+	if err := env.LastLook(lock); err != nil {
 		return "", err
 	}
 	// The write gets ctx and not the lock's context. That one would end some more of

@@ -18,7 +18,7 @@ type recipe struct {
 func underRecipe(env *lab.Env, r recipe) lab.Serve {
 	return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 		key, me := lockOf(env, buyer), rand.Text()
-		if err := await(ctx, func() (bool, error) { return r.take(ctx, key, me) }); err != nil {
+		if err := await(ctx, env, func() (bool, error) { return r.take(ctx, key, me) }); err != nil {
 			return "", err
 		}
 		defer r.give(context.WithoutCancel(ctx), key, me)

@@ -53,7 +53,7 @@ func approveLocked(ctx context.Context, env *lab.Env, lock *pawl.Lock, r request
 		return lab.SoldOut, err
 	}
 	env.Think()
-	if err := lab.StillHeld(lock); err != nil {
+	if err := env.LastLook(lock); err != nil {
 		return "", err
 	}
 	env.Failpoint(lab.BeforeWrite)

@@ -89,6 +89,10 @@ const (
 	logFile   = "postgres.log"
 )
 
+// databases is how many a database server has, for runs that go side by side: fewer than
+// lab.SideBySide, since the servers need the machine too.
+const databases = 4
+
 // databaseNames returns the names of the first n databases of a server.
 func databaseNames(n int) []string {
 	names := make([]string, n)
@@ -163,7 +167,7 @@ func (s *Set) start(ctx context.Context, k kind) (*lab.LockServer, error) {
 	var dbs []string
 	err := t.run(func() {
 		server = k.start(t)
-		n := lab.SideBySide
+		n := databases
 		if k.lock != nil {
 			n = 1
 			proxy = testserver.NewProxy(t, server.Addr)
