@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -45,7 +46,7 @@ func (s *Session) databases() []string {
 		return append([]string{s.DB}, s.MoreDBs...)
 	}
 	var files []string
-	for i := range SideBySide {
+	for i := range cmp.Or(s.Lanes, SideBySide) {
 		files = append(files, s.file("shop", i))
 	}
 	return files

@@ -44,8 +44,12 @@ type Result struct {
 	// Refused is the number of stale writes that the database refused by their token.
 	Refused int `json:"stale_writes_refused"`
 
-	Seconds         float64 `json:"seconds"` // from the start to the last order
+	Seconds float64 `json:"seconds"` // from the start to the last order in the database
+	// OrdersPerSecond are those that are in the database, in Seconds.
 	OrdersPerSecond float64 `json:"orders_per_second"`
+	// AcceptedPerSecond are those whose buyers had their answer, until the last of them had,
+	// where the database gets the orders later; 0 with other strategies.
+	AcceptedPerSecond float64 `json:"accepted_per_second,omitempty"`
 	// P50 and P99 are how long buyers who bought had waited, in milliseconds.
 	P50 float64 `json:"p50_ms"`
 	P99 float64 `json:"p99_ms"`
@@ -89,14 +93,27 @@ func newResult(strategy Strategy, setup Setup, counts Counts, t *tally) Result {
 	if t.gaveUp+t.failed > 0 {
 		r.Unsold = max(0, counts.Left)
 	}
-	if len(t.bought) > 0 {
-		r.Seconds = t.lastOrder.Sub(t.begin).Seconds()
-		r.OrdersPerSecond = float64(counts.Sold) / r.Seconds
-	}
+	r.rates(t)
 	r.Outcome, r.ExpectedOutcome = r.outcome(), strategy.Expect(setup)
 	r.Verdict, r.Expected = r.Outcome.verdict(), r.ExpectedOutcome.verdict()
 	r.Note = r.note()
 	return r
+}
+
+// rates fills in how many orders there were in a second.
+func (r *Result) rates(t *tally) {
+	if len(t.bought) == 0 {
+		return
+	}
+	end := t.lastYes
+	if t.lastWrote.After(end) {
+		end = t.lastWrote
+	}
+	r.Seconds = end.Sub(t.begin).Seconds()
+	r.OrdersPerSecond = float64(r.Sold) / r.Seconds
+	if !t.lastWrote.IsZero() {
+		r.AcceptedPerSecond = float64(len(t.bought)) / t.lastYes.Sub(t.begin).Seconds()
+	}
 }
 
 // outcome returns the worst of what the rows and the answers show.
@@ -140,6 +157,8 @@ func (r *Result) note() string {
 		return fmt.Sprintf("%d gave up after %d retries of all", r.GaveUp, r.Retries)
 	case r.Discarded > 0:
 		return fmt.Sprintf("discarded because somebody else was at it: %d", r.Discarded)
+	case r.AcceptedPerSecond > 0 && r.Faults == None:
+		return fmt.Sprintf("%.0f buyers per second were told yes; the column counts what is written, until the last order is", r.AcceptedPerSecond)
 	case r.Retries > 0:
 		return fmt.Sprintf("undone for the sake of others and tried again: %d", r.Retries)
 	}

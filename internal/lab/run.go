@@ -145,7 +145,7 @@ func (r *run) handle(ev event) error {
 		r.tally.refused++
 		r.recorder.mark("refused", ev.proc.number, ev.Token, ev.At)
 	case kindWrote:
-		r.tally.lastOrder = time.Now()
+		r.tally.lastWrote = time.Now()
 	case kindFailed:
 		return fmt.Errorf("a worker cannot work: %s", ev.Text)
 	case kindAnswer:
@@ -249,8 +249,9 @@ func (r *run) label() string {
 type tally struct {
 	begin      time.Time
 	bought     []time.Duration // how long each took
-	lastOrder  time.Time
-	soldOut    int // or were told that they have enough
+	lastYes    time.Time       // the last time that a buyer was told yes
+	lastWrote  time.Time       // and that orders were written behind their answers, or zero
+	soldOut    int             // or were told that they have enough
 	gaveUp     int
 	failed     int
 	firstError string
@@ -267,7 +268,7 @@ func (t *tally) add(m message) {
 	switch m.Answer {
 	case Bought:
 		t.bought = append(t.bought, m.Took)
-		t.lastOrder = time.Now()
+		t.lastYes = time.Now()
 	case SoldOut, OverLimit:
 		t.soldOut++
 	case GaveUp:

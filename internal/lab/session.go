@@ -47,6 +47,8 @@ type Session struct {
 	// MoreDBs are URLs of further databases like DB. With them, runs with a fault go side
 	// by side, one in each.
 	MoreDBs []string
+	// Lanes is how many runs go side by side on new SQLite files; 0 means SideBySide.
+	Lanes int
 	// Locks are the lock servers: each strategy that needs one is run with each that it
 	// can use. None means a new SQLite file, which is removed in the end.
 	Locks []LockServer

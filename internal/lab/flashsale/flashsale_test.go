@@ -51,7 +51,7 @@ func session(t *testing.T, strategy string) *lab.Session {
 	return &lab.Session{
 		Scenario: scenario, Strategies: picked, Faults: anywhere,
 		Stock: 20, Buyers: 120, Procs: 3, Clients: 4,
-		Worker: []string{self}, Patience: time.Minute, Seed: 1,
+		Worker: []string{self}, Patience: time.Minute, Seed: 1, Lanes: 1,
 	}
 }
 

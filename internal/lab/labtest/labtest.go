@@ -52,7 +52,7 @@ func Session(t *testing.T, scenario *lab.Scenario, strategies string) *lab.Sessi
 	}
 	return &lab.Session{
 		Scenario: scenario, Strategies: picked, Faults: Anywhere, Procs: 3, Clients: 4,
-		Worker: []string{self}, Patience: time.Minute, TTL: 600 * time.Millisecond, Seed: 1,
+		Worker: []string{self}, Patience: time.Minute, TTL: 600 * time.Millisecond, Seed: 1, Lanes: 1,
 	}
 }
 
