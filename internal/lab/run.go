@@ -195,7 +195,8 @@ func (r *run) exited(ev event) error {
 	_ = ev.proc.in.Close()
 	r.running--
 	if ev.proc.killed {
-		r.recorder.died(ev.proc.number, time.Now())
+		// It did nothing any more after the kill, however late its end is seen here.
+		r.recorder.died(ev.proc.number, r.strike.since)
 	}
 	switch {
 	case ev.proc.killed && len(ev.proc.buyers) > 0:

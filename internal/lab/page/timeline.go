@@ -239,7 +239,7 @@ func (p *plot) stay(s lab.Span, y int) {
 	}
 	switch over, ok := p.first("over"); {
 	case s.Died:
-		part(s.From, s.To, "died")
+		part(s.From, s.To, "held")
 	case !s.Struck:
 		part(s.From, s.To, "held")
 	case !ok || over.At > s.To:
