@@ -58,6 +58,9 @@ func TestLabWrongUse(t *testing.T) {
 		"lab flashsale --db postgres":                                 "--servers",
 		"lab flashsale --db sqlite:///none/x.db":                      "/none/x.db",
 		"lab flashsale --db sqlite://" + foreign:                      "not a database",
+		"lab flashsale --servers=oracle":                              "redis,postgres,mysql,zookeeper,etcd",
+		"lab flashsale --repeat 0":                                    "want 1 or more",
+		"lab flashsale --repeat 2 --report r.html":                    "1 with --report",
 		"lab flashsale -b mem://":                                     "processes share",
 		"lab flashsale --db sqlite:///tmp/x.db -b sqlite:///tmp/x.db": "a file each",
 		"lab flashsale -b paper://":                                   "paper",
@@ -104,6 +107,17 @@ func TestLabRuns(t *testing.T) {
 		t.Errorf("the database that was named: %v", err)
 	}
 	wantEmpty(t, temp)
+}
+
+// A session is repeated with the seeds that follow, and each time makes a line.
+func TestLabRepeats(t *testing.T) {
+	s := newSandbox(t)
+	got := s.run("lab", "flashsale", "--stock", "5", "--buyers", "30", "--procs", "2", "--strategy", "conditional,decrement",
+		"--faults", "none", "--safe", "--seed", "7", "--repeat", "2").wantCode(0)
+	want := "seed 7: 1 runs, nothing broke that is safe in theory\nseed 8: 1 runs, nothing broke that is safe in theory\n"
+	if got.stdout != want {
+		t.Errorf("stdout %q, want %q", got.stdout, want)
+	}
 }
 
 // Ctrl-C ends the lab with its workers, whatever they are doing, and leaves

@@ -84,6 +84,31 @@ func TestNoteOfAFaultThatDidNotStrike(t *testing.T) {
 	}
 }
 
+// Orders that are written behind their answers count until the last one is written.
+func TestRates(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	at := func(d time.Duration) time.Time { return begin.Add(d) }
+	for _, tt := range []struct {
+		name          string
+		yes, wrote    time.Time
+		per, accepted float64
+	}{
+		{"with the answer", at(2 * time.Second), time.Time{}, 50, 0},
+		{"behind it", at(time.Second), at(4 * time.Second), 25, 100},
+		{"all but the last answer", at(2 * time.Second), at(time.Second), 50, 50},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := Result{Sold: 100}
+			r.rates(&tally{begin: begin, bought: make([]time.Duration, 100), lastYes: tt.yes, lastWrote: tt.wrote})
+			if r.OrdersPerSecond != tt.per || r.AcceptedPerSecond != tt.accepted {
+				t.Errorf("%g written and %g accepted per second, want %g and %g", r.OrdersPerSecond, r.AcceptedPerSecond, tt.per, tt.accepted)
+			}
+		})
+	}
+}
+
 func TestPercentile(t *testing.T) {
 	t.Parallel()
 	var times []time.Duration

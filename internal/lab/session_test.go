@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/pawl-go/pawl/fence"
 )
 
 // orderOf writes an order for each buyer, and passes both failpoints.
@@ -130,6 +132,41 @@ func TestSessionInterrupted(t *testing.T) {
 				t.Errorf("the temporary folder: %v, want it gone", err)
 			}
 		})
+	}
+}
+
+// What is left out is told once for each thing that would bring it in.
+func TestSessionLeavesOut(t *testing.T) {
+	t.Parallel()
+	s := testSession(t, "order,hang,deaf,fail", None, time.Minute)
+	s.Faults = []Fault{None, Restart, Cut}
+	s.dir = t.TempDir()
+	s.Strategies[1].Needs = RawRedis
+	s.Strategies[2].On = []fence.Dialect{fence.MySQL, fence.PostgreSQL}
+	s.Strategies[3].On = s.Strategies[2].On
+	s.defaults()
+	must(s.open(t.Context()))
+	defer s.closeLanes()
+	want := []string{
+		"--db mysql or postgres: deaf, fail", "-b redis://host:port or --servers: hang", "--servers: the faults restart, cut",
+	}
+	if diff := cmp.Diff(want, s.leftOut()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Only what is safe in theory is run when nothing else is wanted.
+func TestSessionSafeOnly(t *testing.T) {
+	t.Parallel()
+	s := testSession(t, "order", None, time.Minute)
+	s.Faults, s.SafeOnly = []Fault{None, Kill, Pause}, true
+	s.Strategies[0].Expect = func(setup Setup) Outcome { return LosesUpdates.If(setup.Fault == Kill) }
+	report, err := s.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Runs) != 2 || report.Runs[0].Faults != None || report.Runs[1].Faults != Pause {
+		t.Errorf("%+v, want none and pause", report.Runs)
 	}
 }
 

@@ -158,6 +158,20 @@ func TestPauseBreaksTheLockAndNotTheFence(t *testing.T) {
 	}
 }
 
+// A DEL between whose GET and itself the key has run out hits the next holder's key: with
+// that holder held up until a third has bought, it shows each time.
+func TestForeignDeleteShows(t *testing.T) {
+	t.Parallel()
+	s := session(t, "redis-owner-get-del")
+	s.Locks = []lab.LockServer{{URL: redisURL(t)}}
+	s.Faults = []lab.Fault{lab.Slow}
+	for s.Seed = range 3 {
+		if r := run(t, s).Runs[0]; r.Outcome != lab.Oversells || r.Oversold != 1 || r.Lost != 1 {
+			t.Errorf("seed %d: %+v, want one piece sold twice", s.Seed, r)
+		}
+	}
+}
+
 // The waiters of the paused process itself take the lock when it goes on, and can have
 // read the stock before the stale write arrives: that they have shown the row their
 // token first is what refuses it.

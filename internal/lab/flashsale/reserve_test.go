@@ -139,6 +139,70 @@ func TestReserveTakesOver(t *testing.T) {
 	}
 }
 
+// One writer at a time has the lease, and another one has it when the first gives it back
+// or has not renewed it.
+func TestReserveLease(t *testing.T) {
+	t.Parallel()
+	env := reserveEnv(t, 10, 0)
+	env.TTL = time.Minute
+	d := openDesk(t, env)
+	first, second := newWriter(env, d), newWriter(env, d)
+	lead := func(want bool, w *writer) {
+		t.Helper()
+		if got := w.leads(t.Context()); got != want {
+			t.Errorf("leads %t, want %t", got, want)
+		}
+	}
+	lead(true, first)
+	lead(true, first)
+	lead(false, second)
+	second.resign(t.Context()) // which has nothing
+	lead(false, second)
+	first.resign(t.Context())
+	lead(true, second)
+	must(t, env.Redis.PExpire(t.Context(), second.lease(), time.Millisecond).Err())
+	for deadline := time.Now().Add(10 * time.Second); !first.leads(t.Context()); {
+		if time.Now().After(deadline) {
+			t.Fatal("the lease does not run out")
+		}
+	}
+}
+
+// What is asked at the same time goes to Redis at once, and everybody gets an answer, also
+// of a Redis that has lost the script.
+func TestReserveGathers(t *testing.T) {
+	t.Parallel()
+	env := reserveEnv(t, 10, 0)
+	env.TTL = time.Minute
+	d := newDesk(env) // nobody serves it
+	must(t, d.loadAll(t.Context()))
+	must(t, env.Redis.ScriptFlush(t.Context()).Err())
+	ask := func() []*reservation {
+		var all []*reservation
+		for buyer := range 12 {
+			all = append(all, &reservation{buyer: buyer + 1, done: make(chan struct{})})
+		}
+		d.reserve(t.Context(), all)
+		return all
+	}
+	told := make(map[lab.Answer]int)
+	for _, r := range ask() {
+		if !redis.HasErrorPrefix(r.err, "NOSCRIPT") {
+			told[r.told]++ // a test beside this one has loaded it
+		}
+	}
+	for _, r := range ask() {
+		told[r.told]++
+		<-r.done
+	}
+	if told[lab.Bought] < 10 || told[lab.SoldOut] < 2 {
+		t.Errorf("told %v, want 10 to have bought and 2 that it is sold out", told)
+	}
+	if got := figuresOf(t, d); got.Free != 0 || got.Outbox != 10 {
+		t.Errorf("%+v, want nothing free and 10 orders in the outbox", got)
+	}
+}
+
 // A reservation that is asked for again is the same one, and the limit counts.
 func TestReserveOnce(t *testing.T) {
 	t.Parallel()

@@ -60,7 +60,7 @@ func (w *writer) start() {
 		for ctx.Err() == nil {
 			w.round(ctx)
 		}
-		unlockScript.Run(context.WithoutCancel(ctx), w.env.Redis, []string{w.lease()}, w.name)
+		w.resign(context.WithoutCancel(ctx))
 	}()
 	w.env.Finish(func(finish context.Context) error {
 		w.drain(finish)
@@ -87,6 +87,11 @@ func (w *writer) lease() string { return w.desk.key("writer") }
 func (w *writer) leads(ctx context.Context) bool {
 	leads, err := leadScript.Run(ctx, w.env.Redis, []string{w.lease()}, w.name, w.env.TTL.Milliseconds()).Bool()
 	return leads && err == nil
+}
+
+// resign lets another writer have its turn at once. What fails lasts until the lease ends.
+func (w *writer) resign(ctx context.Context) {
+	unlockScript.Run(ctx, w.env.Redis, []string{w.lease()}, w.name)
 }
 
 // round writes one batch, if there is one. What fails stays in the outbox as the
