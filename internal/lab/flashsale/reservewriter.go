@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +20,8 @@ import (
 const (
 	// writers is the consumer group of the outbox: each entry goes to one of them.
 	writers = "writers"
-	// batchSize is the most orders in one transaction. One is 3 parameters of a statement,
-	// of which SQLite takes 32,766.
+	// batchSize is the most orders in one transaction: some tens of kilobytes of a statement,
+	// of which MySQL takes 64 MiB by default and older ones 1.
 	batchSize = 1000
 	// linger is how long orders gather before a batch is taken. Nobody waits for it but the
 	// last order: a longer one makes fewer, larger transactions.
@@ -224,13 +225,14 @@ func (w *writer) insert(ctx context.Context, orders []order) error {
 // insertOf writes orders of one product, and takes as many pieces as there are new ones
 // among them: others may have been written by somebody who could not say so any more.
 func (w *writer) insertOf(ctx context.Context, tx *sql.Tx, orders []order) error {
-	values := make([]any, 0, 3*len(orders))
-	for _, o := range orders {
-		values = append(values, o.product, o.id, o.customer)
+	// Written out, for they are numbers: a statement with so many parameters would be prepared
+	// anew for each size of a batch.
+	values := make([]string, len(orders))
+	for i, o := range orders {
+		values[i] = fmt.Sprintf("(%d,%d,%d)", o.product, o.id, o.customer)
 	}
 	db := w.env.DB
-	result, err := tx.ExecContext(ctx, db.SQL(db.OrIgnore("INSERT INTO pawl_lab_orders (product, buyer, customer) VALUES (?, ?, ?)"+
-		strings.Repeat(", (?, ?, ?)", len(orders)-1))), values...)
+	result, err := tx.ExecContext(ctx, db.OrIgnore("INSERT INTO pawl_lab_orders (product, buyer, customer) VALUES "+strings.Join(values, ",")))
 	if err != nil {
 		return err
 	}
