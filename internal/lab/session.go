@@ -199,6 +199,9 @@ func (s *Session) times(strategy Strategy, setup Setup) (ttl, patience time.Dura
 	case strategy.Needs == NoLocks:
 		ttl /= 4 // nothing expires; a fault need only be long enough for others to sell
 	}
+	if setup.Fault.onServer() {
+		patience *= 2 // a server that starts again, or is looked for, has everybody wait
+	}
 	if strategy.Expect(setup) == Stuck {
 		patience /= 8 // as theory has it, no answer comes
 	}
