@@ -142,6 +142,8 @@ type Strategy struct {
 	Why  string // why it holds or breaks: one or two sentences
 	// Needs is what it works on besides the database.
 	Needs Needs
+	// Shared: it takes shared locks, which not every lock server has.
+	Shared bool
 	// On are the databases that it is for; nil is all.
 	On []fence.Dialect
 	// Prepare, if not nil, makes what the strategy needs beside the scenario's tables,

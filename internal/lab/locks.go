@@ -114,7 +114,9 @@ func (s *Session) locksFor(strategy Strategy) []*LockServer {
 		case NoLocks:
 			return []*LockServer{nil}
 		case PawlLocks:
-			servers = append(servers, server)
+			if server.traits.Shared || !strategy.Shared {
+				servers = append(servers, server)
+			}
 		case RawRedis:
 			if scheme := server.scheme(); scheme == "redis" || scheme == "rediss" {
 				servers = append(servers, server)
@@ -126,15 +128,18 @@ func (s *Session) locksFor(strategy Strategy) []*LockServer {
 
 // leftOut says what was asked for and cannot be run here, by what it needs.
 func (s *Session) leftOut() []string {
-	var redis, faults []string
+	var redis, shared, faults []string
 	elsewhere := make(map[string][]string)
 	for _, strategy := range s.Strategies {
 		switch {
 		case strategy.On != nil && !slices.Contains(strategy.On, s.dialect()):
 			db := databases(strategy.On)
 			elsewhere[db] = append(elsewhere[db], strategy.Name)
-		case len(s.locksFor(strategy)) == 0:
+		case strategy.Needs == RawRedis && len(s.locksFor(strategy)) == 0:
 			redis = append(redis, strategy.Name)
+		}
+		if strategy.Shared && slices.ContainsFunc(s.servers, func(l *LockServer) bool { return !l.traits.Shared }) {
+			shared = append(shared, strategy.Name)
 		}
 	}
 	for _, fault := range s.Faults {
@@ -152,6 +157,7 @@ func (s *Session) leftOut() []string {
 		needs("--db "+db, "", elsewhere[db])
 	}
 	needs("-b redis://host:port or --servers", "", redis)
+	needs("a lock server that has shared locks", "", shared)
 	needs("--servers", "the faults ", faults)
 	return left
 }

@@ -13,6 +13,7 @@ var pawlLockAll = lab.Strategy{
 	Why: "Others may read the sources meanwhile, nobody may write them, and no second run gets the target. All locks or none, " +
 		"in one order for all. A run that was paused past its locks still deletes what has come since.",
 	Needs:  lab.PawlLocks,
+	Shared: true,
 	Expect: func(s lab.Setup) lab.Outcome { return lab.LosesUpdates.If(races(s) && s.OutlivesLock()) },
 	Blocks: lab.Renewed,
 	New: func(env *lab.Env) lab.Serve {
