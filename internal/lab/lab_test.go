@@ -88,15 +88,14 @@ func TestNoteOfAFaultThatDidNotStrike(t *testing.T) {
 func TestRates(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
-	at := func(d time.Duration) time.Time { return begin.Add(d) }
 	for _, tt := range []struct {
 		name          string
 		yes, wrote    time.Time
 		per, accepted float64
 	}{
-		{"with the answer", at(2 * time.Second), time.Time{}, 50, 0},
-		{"behind it", at(time.Second), at(4 * time.Second), 25, 100},
-		{"all but the last answer", at(2 * time.Second), at(time.Second), 50, 50},
+		{"with the answer", begin.Add(2 * time.Second), time.Time{}, 50, 0},
+		{"behind it", begin.Add(time.Second), begin.Add(4 * time.Second), 25, 100},
+		{"all but the last answer", begin.Add(2 * time.Second), begin.Add(time.Second), 50, 50},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -97,7 +97,7 @@ func (s *Session) runs() []*run {
 		}
 		for _, locks := range s.locksFor(strategy) {
 			for _, fault := range s.Faults {
-				if r := s.newRun(strategy, locks, fault); locks.can(fault) && !(s.SafeOnly && strategy.Expect(r.setup) != Holds) {
+				if r := s.newRun(strategy, locks, fault); locks.can(fault) && (!s.SafeOnly || strategy.Expect(r.setup) == Holds) {
 					runs = append(runs, r)
 				}
 			}
