@@ -38,7 +38,7 @@ const atOnce = 256
 func (d *desk) open(ctx context.Context) {
 	_ = d.loadAll(ctx)                             // a buyer who finds nothing tries again
 	_ = reserveScript.Load(ctx, d.env.Redis).Err() // as does one who finds no script
-	ctx = context.WithoutCancel(ctx) // which is that of the opening
+	ctx = context.WithoutCancel(ctx)               // which is that of the opening
 	go func() {
 		for first := range d.asked {
 			d.reserve(ctx, d.gather(first))
