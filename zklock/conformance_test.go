@@ -8,17 +8,22 @@ import (
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
-// settings of the suite's drivers: a TTL of about 5 s, with a tick of twice that of the
-// servers, because the machine may be busy.
-const settings = "?session=6s&tick=1s"
+// settings of drivers, with a tick of twice that of the servers, because the machine may be
+// busy: a TTL of about 5 s, and of 7 s for the suite, of which many cases run at a time.
+const (
+	settings      = "?session=6s&tick=1s&timeout=10s"
+	suiteSettings = "?session=8s&tick=1s&timeout=10s"
+)
 
-func TestConformance(t *testing.T) { conform(t, one(t).Addr, settings) }
+func TestConformance(t *testing.T) { conform(t, one(t).Addr, suiteSettings) }
 
-func TestConformanceReadWrite(t *testing.T) { conform(t, one(t).Addr, settings+"&recipe=readwrite") }
+func TestConformanceReadWrite(t *testing.T) {
+	conform(t, one(t).Addr, suiteSettings+"&recipe=readwrite")
+}
 
 // Three servers on one machine write so slowly that leases have to last longer.
 func TestConformanceEnsemble(t *testing.T) {
-	conform(t, addrs(testserver.ZooKeeper(t, 3, "maxSessionTimeout=60000")), "?session=15s&tick=1s&recipe=readwrite")
+	conform(t, addrs(testserver.ZooKeeper(t, 3, "maxSessionTimeout=60000")), "?session=12s&tick=1s&timeout=10s&recipe=readwrite")
 }
 
 // conform runs the suite on the servers at addrs.

@@ -1,44 +1,38 @@
 package zklock_test
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
 	"io"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/pawl-go/pawl"
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
-// A session that the servers have ended is found out when they say so, and its locks
-// are lost then and not at their trust deadline.
+// A session that the servers have ended is over when they say so: its leases are told
+// lost then, without a renewal and before their trust deadline.
 func TestSessionExpired(t *testing.T) {
 	t.Parallel()
 	server := one(t)
 	addr, greetings := overhear(t, server.Addr)
 	proxy := testserver.NewProxy(t, addr)
-	c := client(t, "zookeeper://"+proxy.Addr+"?session=10s&tick=1s", nil)
-	lock := mustLock(t, c, "expired")
+	d := mustOpen(t, "zookeeper://"+proxy.Addr+"?session=10s&tick=1s")
+	lease := acquire(t, d, request(d, "expired"))
 	proxy.Refuse(true) // it would come back, and take its session from the other connection
 	proxy.Cut()
 	expire(t, server.Addr, <-greetings)
 	proxy.Refuse(false)
-	await(t, "the end of the lock's context", lock.Context().Done())
-	if cause := context.Cause(lock.Context()); !errors.Is(cause, pawl.ErrLost) {
-		t.Errorf("cause %v", cause)
-	}
-	if left := time.Until(lock.Until()); left < time.Second {
+	await(t, "the end of the lease's session", lease.Lost)
+	if left := time.Until(lease.Until); left < time.Second {
 		t.Errorf("lost %v before its trust deadline, and so by that only", left)
 	}
-	next := mustLock(t, c, "expired")
-	if next.Token() <= lock.Token() {
-		t.Errorf("token %d after %d", next.Token(), lock.Token())
+	next := acquire(t, d, request(d, "expired"))
+	if next.Token <= lease.Token {
+		t.Errorf("token %d after %d", next.Token, lease.Token)
 	}
-	must(t, next.Unlock())
+	must(t, d.Release(t.Context(), next.Request))
 }
 
 // The parts of a server's greeting: its length, a version and the timeout, and then what

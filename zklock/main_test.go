@@ -1,6 +1,7 @@
 package zklock_test
 
 import (
+	"flag"
 	"strings"
 	"testing"
 
@@ -10,7 +11,16 @@ import (
 	"github.com/pawl-go/pawl/zklock"
 )
 
-func TestMain(m *testing.M) { drivertest.Main(testserver.Stopping(m), open) }
+// Most tests wait for sessions to run out, so that more of them than there are processors
+// go well at the same time.
+const atOnce = "6"
+
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
+	drivertest.Main(testserver.Stopping(m), open)
+}
 
 // The driver of this package, and the usual helpers.
 var (

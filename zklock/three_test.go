@@ -2,22 +2,25 @@ package zklock_test
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pawl-go/pawl"
+	"github.com/pawl-go/pawl/driver"
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
 // ofThree are the settings of clients whose locks outlast an election on a busy machine.
 const ofThree = "/?session=20s&tick=1s"
 
-// What becomes of locks that are held and waited for when one of three servers is away.
+// What becomes of locks that are held and waited for when one of three servers is away, or
+// does not hear the others.
 func TestOneOfThreeAway(t *testing.T) {
 	t.Parallel()
-	servers := testserver.ZooKeeper(t, 3, "maxSessionTimeout=60000")
+	servers := testserver.ZooKeeper(t, 3, "maxSessionTimeout=60000", "syncLimit=40") // 20 s without a word from the leader
 	t.Run("PartitionFromEach", func(t *testing.T) { partitionFromEach(t, servers) })
+	t.Run("TryBehind", func(t *testing.T) { tryBehind(t, servers) })
+	t.Run("FollowerCutOff", func(t *testing.T) { followerCutOff(t, servers) })
 	t.Run("LeaderKilled", func(t *testing.T) { leaderKilled(t, servers) })
 }
 
@@ -50,6 +53,22 @@ func renewed(t *testing.T, lock *pawl.Lock) {
 	must(t, context.Cause(lock.Context()))
 }
 
+// Who asks without waiting gets what has just been given back, also where the server that
+// it asks has not heard of that yet.
+func tryBehind(t *testing.T, servers []*testserver.Process) {
+	ahead := client(t, "zookeeper://"+servers[roleOf(t, servers, "leader")].Addr+ofThree, nil)
+	behind := client(t, "zookeeper://"+servers[roleOf(t, servers, "follower")].Addr+ofThree, nil)
+	for range 50 {
+		lock := mustLock(t, ahead, "behind")
+		_, err := behind.TryLock(t.Context(), "behind")
+		wantErr(t, "TryLock of what is held", err, driver.ErrHeld)
+		must(t, lock.Unlock())
+		lock, err = behind.TryLock(t.Context(), "behind")
+		must(t, err)
+		must(t, lock.Unlock())
+	}
+}
+
 // The leader dies while locks are held and waited for: they stay, and pass on.
 func leaderKilled(t *testing.T, servers []*testserver.Process) {
 	url := "zookeeper://" + addrs(servers) + ofThree
@@ -67,13 +86,7 @@ func leaderKilled(t *testing.T, servers []*testserver.Process) {
 		info, err := c.Inspect(t.Context(), "leader")
 		return err == nil && len(info.Waiters) == 1
 	})
-	leader := slices.IndexFunc(servers, func(s *testserver.Process) bool {
-		return strings.Contains(fourLetters(t, s.Addr, "srvr"), "Mode: leader")
-	})
-	if leader < 0 {
-		t.Fatal("none of the servers says that it is the leader")
-	}
-	servers[leader].Kill()
+	servers[roleOf(t, servers, "leader")].Kill()
 	renewed(t, lock)
 	must(t, lock.Unlock())
 	must(t, <-failed)

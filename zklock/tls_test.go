@@ -14,11 +14,10 @@ import (
 // that was found for it.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	const settings = settings + "&tls=true"
+	const settings = "?session=6s&tick=1s&tls=true&timeout=20s" // the first handshakes take a JVM seconds
 	ca, port := overTLS(t)
 	for _, params := range []string{"&ca=" + ca, "&insecure=true"} {
-		// The first handshakes take a JVM seconds.
-		d := mustOpen(t, "zookeeper://localhost:"+port+settings+"&timeout=20s"+params)
+		d := mustOpen(t, "zookeeper://localhost:"+port+settings+params)
 		must(t, d.Release(t.Context(), acquire(t, d, request(d, "tls")).Request))
 		if findings, err := d.(driver.Checker).Check(t.Context()); err != nil || len(findings) == 0 {
 			t.Errorf("Check: %v, %v", findings, err)
