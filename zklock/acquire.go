@@ -1,10 +1,12 @@
 package zklock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -89,23 +91,49 @@ func (e *entry) takeLock(s *session) (driver.Lease, error) {
 	return e.leaseOf(s, p)
 }
 
-// lineUp puts a node at the end of the line in dir, and lists the line, in one round
-// trip: a session's requests are carried out in the order in which they are sent, so
-// that the list that is asked for behind the node has it. Should it have been sent before,
-// which shows, the line is listed again.
-func (e *entry) lineUp(s *session, dir, mark string) (*place, []string, error) {
-	p, data := e.place(s, dir, mark), recordOf(e.req).bytes()
-	listed := make(chan []string, 1)
-	go func() { // it starts when this goroutine waits, and so behind its request
-		children, _, _ := s.conn.Children(dir) // a failure is an empty list
-		listed <- children
-	}()
-	err := p.create(e.ctx, data)
-	children := <-listed
-	if err == nil && !slices.Contains(children, p.node()) {
-		children, err = s.list(e.ctx, dir)
+// lineUp puts a node at the end of the line in dir, and returns the line. It is alone
+// where it follows a trail, and otherwise the line is listed.
+func (e *entry) lineUp(s *session, dir, mark string) (p *place, children []string, err error) {
+	p = e.place(s, dir, mark)
+	link, data := s.link.Load(), recordOf(e.req).bytes()
+	last, been := s.trails.take(dir)
+	folder := last.folder
+	if s.isFresh(last) {
+		p.last = last
+		if err = p.create(e.ctx, data); err == nil && p.trail == nil {
+			children, err = s.list(e.ctx, dir)
+		}
+	} else {
+		children, folder, err = e.createAndList(p, data, been)
+	}
+	switch {
+	case p.trail != nil:
+		children = []string{p.node()}
+	case err == nil && slices.Equal(children, []string{p.node()}) && link == s.link.Load():
+		p.trail = &trail{link: link, folder: folder}
 	}
 	return p, children, lostIfGone(err)
+}
+
+// createAndList creates p and lists its folder, in one round trip: a session's requests are
+// carried out in the order in which they are sent, so that the list that is asked for
+// behind the node has it. Should it have been sent before, which shows, the line is listed
+// again. A folder to which somebody comes back is also watched.
+func (e *entry) createAndList(p *place, data []byte, been bool) (children []string, folder <-chan zk.Event, err error) {
+	s := p.s
+	var behind sync.WaitGroup
+	behind.Go(func() { // it starts when this goroutine waits, and so behind its request
+		children, _, _ = s.conn.Children(p.dir) // a failure is an empty list
+	})
+	if been {
+		behind.Go(func() { folder, _ = s.watch(p.dir) })
+	}
+	err = p.create(e.ctx, data)
+	behind.Wait()
+	if err == nil && !slices.Contains(children, p.node()) {
+		children, err = s.list(e.ctx, p.dir)
+	}
+	return children, folder, err
 }
 
 // list lists a folder.
@@ -176,40 +204,63 @@ func (e *entry) queue(s *session, p *place, children []string, full func() (bool
 				return errors.Join(err, s.heldError(e.ctx, p.dir, line[0]))
 			}
 		}
-		if err := e.waitFor(s, p.dir+"/"+line[before].node); err != nil {
-			return err
+		gone, err := e.waitFor(p, p.dir+"/"+line[before].node)
+		if err != nil || gone && before == 0 {
+			return err // nobody was before that one, and nobody can come before us
 		}
-		var err error
 		if children, err = s.list(e.ctx, p.dir); err != nil {
 			return lostIfGone(err)
 		}
 	}
 }
 
-// waitFor waits until the node at path is gone.
-func (e *entry) waitFor(s *session, path string) error {
+// waitFor waits until the node at path, which is before p in its line, has changed or p
+// has, and reports whether it is known that the other is gone and p is not. A watch on p
+// tells the latter: events come in the order of what has happened, so that the end of p
+// would have been told before that of the other. A new connection tells in any order what
+// was missed, and then nothing is known.
+func (e *entry) waitFor(p *place, path string) (gone bool, err error) {
+	s := p.s
+	var own sync.WaitGroup
+	var errOwn error
+	own.Go(func() { errOwn = p.watch() })
 	var fired <-chan zk.Event
-	err := s.retry(e.ctx, func() (err error) {
+	err = s.retry(e.ctx, func() (err error) {
 		fired, err = s.watch(path)
 		return err
 	})
-	if errors.Is(err, zk.ErrNoNode) {
-		return nil
+	own.Wait()
+	switch {
+	case errors.Is(err, zk.ErrNoNode), errors.Is(errOwn, zk.ErrNoNode), transient(errOwn):
+		return false, nil // the next list tells
+	case err != nil || errOwn != nil:
+		return false, s.d.explain(cmp.Or(err, errOwn), p.path)
 	}
-	if err != nil {
-		return err
-	}
-	return e.waitEvent(s, fired)
+	event, err := e.waitEvent(s, fired, p.changed)
+	return event.Type == zk.EventNodeDeleted && !happened(p.changed) && p.link == s.link.Load(), err
 }
 
-func (e *entry) waitEvent(s *session, fired <-chan zk.Event) error {
+// watch sets a watch on the node, unless there is one that was set by this connection.
+func (p *place) watch() (err error) {
+	link := p.s.link.Load()
+	if p.changed == nil || p.link != link || happened(p.changed) {
+		_, _, p.changed, err = p.s.conn.GetW(p.path)
+		p.link = link
+	}
+	return err
+}
+
+// waitEvent waits for the event of a watch, or until another one has fired.
+func (e *entry) waitEvent(s *session, fired, or <-chan zk.Event) (zk.Event, error) {
 	select {
-	case <-fired:
-		return nil
+	case event := <-fired:
+		return event, nil
+	case <-or:
+		return zk.Event{}, nil
 	case <-s.lost:
-		return errSessionOver
+		return zk.Event{}, errSessionOver
 	case <-e.ctx.Done():
-		return e.ctx.Err()
+		return zk.Event{}, e.ctx.Err()
 	}
 }
 

@@ -41,7 +41,7 @@ type entry struct {
 	broken    bool // it may not be renewed any more
 	lease     driver.Lease
 	s         *session        // on which the lease hangs
-	changed   <-chan zk.Event // tells of changes to its node; nil before the first renewal
+	changed   <-chan zk.Event // tells of changes to its node; nil before the first renewal where it did not wait
 	timer     *time.Timer     // ends the lease, or the memory of it
 }
 
@@ -116,6 +116,7 @@ func (e *entry) grant(lease driver.Lease) bool {
 		return false
 	}
 	e.lease, e.state = lease, granted
+	e.changed = e.places[len(e.places)-1].changed
 	e.timer = time.AfterFunc(time.Until(lease.Until), e.expire)
 	return true
 }

@@ -11,12 +11,18 @@ import (
 
 // place is one node of ours in a line, from before it is asked for.
 type place struct {
-	s      *session
-	dir    string
-	prefix string // of its name, which nobody else's has
-	path   string // "" while it is not known
-	zxid   int64  // the number of the transaction that has made it, once path is known
-	none   bool   // it is known that there is none
+	s       *session
+	dir     string
+	prefix  string // of its name, which nobody else's has
+	path    string // "" while it is not known
+	zxid    int64  // the number of the transaction that has made it, once path is known
+	none    bool   // it is known that there is none
+	removed bool   // there is none any more
+	last    trail  // what it may follow
+	trail   *trail // not nil when it was alone in dir
+
+	changed <-chan zk.Event // tells of changes to it, set by the connection link; nil for no watch
+	link    uint64
 }
 
 // place returns a node of e that is still to be created in dir. Whatever comes of it, leave
@@ -58,24 +64,29 @@ func (p *place) create(ctx context.Context, data []byte) error {
 	}
 }
 
-// ask asks once for the node, in one transaction with a change to the session's own. The
-// answer to that change has the number of the transaction, which the answer to a
-// create has not, and which would cost another request.
+// ask asks once for the node: together with other changes when it can follow a trail, as the
+// folder is there then, and otherwise alone.
 func (p *place) ask(data []byte) error {
-	s, sent := p.s, time.Now()
-	done, err := s.conn.Multi(
-		&zk.SetDataRequest{Path: s.node, Version: -1},
-		&zk.CreateRequest{Path: p.dir + "/" + p.prefix, Data: data, Acl: s.d.opts.ACL, Flags: zk.FlagEphemeralSequential})
-	if len(done) > 0 && errors.Is(done[0].Error, zk.ErrNoNode) {
-		return s.disown()
+	s := p.s
+	c := &change{op: &zk.CreateRequest{Path: p.dir + "/" + p.prefix, Data: data, Acl: s.d.opts.ACL, Flags: zk.FlagEphemeralSequential}}
+	follows := s.isFresh(p.last)
+	if follows {
+		s.apply(c)
+	} else {
+		c.err = s.transact([]*change{c})
 	}
-	if err != nil {
-		return err
+	if c.err != nil {
+		return c.err
 	}
-	p.path, p.zxid = done[1].String, done[0].Stat.Mzxid
-	s.contact.wrote(sent)
+	p.path, p.zxid = c.path, c.zxid
+	if follows && p.seq() == p.last.seq+1 && s.isFresh(p.last) {
+		p.trail = &trail{link: p.last.link, folder: p.last.folder}
+	}
 	return nil
 }
+
+// seq returns the number of the node.
+func (p *place) seq() int32 { return parse(p.node()).seq }
 
 // find looks for the node after its creation was cut off. What the session has asked for
 // on its old connection comes before the Sync, or never: the leader takes a session's
@@ -107,12 +118,29 @@ func (p *place) find(ctx context.Context) error {
 }
 
 // fresh lists a folder as it is now, and not as the server that we are connected to
-// happens to have it.
+// happens to have it. The list is asked for behind a Sync, ours or one that somebody else
+// has sent since, without waiting for its answer.
 func (s *session) fresh(dir string) ([]string, error) {
-	if _, err := s.conn.Sync(dir); err != nil {
-		return nil, err
+	link, sent, synced := s.link.Load(), s.wire.nextSync(), make(chan error, 1)
+	go func() {
+		_, err := s.conn.Sync(dir)
+		synced <- err
+	}()
+	select {
+	case <-sent:
+	case err := <-synced:
+		if err != nil {
+			return nil, err
+		}
+		synced <- nil
 	}
 	children, _, err := s.conn.Children(dir)
+	if failed := <-synced; failed != nil {
+		return nil, failed
+	}
+	if link != s.link.Load() { // the list may have come by another connection than the Sync
+		return nil, zk.ErrConnectionClosed
+	}
 	return children, err
 }
 
@@ -124,13 +152,22 @@ func (p *place) remove() {
 	if p.path == "" && !p.none {
 		_ = p.find(ctx)
 	}
-	if p.path == "" {
+	if p.path == "" || p.removed {
 		return
 	}
-	_ = p.s.delete(ctx, p.path)
+	err := p.s.retry(ctx, func() error {
+		c := &change{op: &zk.DeleteRequest{Path: p.path, Version: -1}}
+		p.s.apply(c)
+		return c.err
+	})
+	p.removed = err == nil || errors.Is(err, zk.ErrNoNode)
+	if err == nil && p.trail != nil { // it was there until now, and so was its folder
+		p.trail.seq = p.seq()
+		p.s.trails.leave(p.dir, *p.trail)
+	}
 }
 
-// delete deletes a node that may be gone already.
+// delete deletes a node of somebody else's that may be gone already.
 func (s *session) delete(ctx context.Context, path string) error {
 	return s.retry(ctx, func() error {
 		sent := time.Now()

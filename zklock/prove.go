@@ -14,10 +14,7 @@ import (
 // proof without another round trip.
 func (s *session) beat() {
 	defer s.beating.Store(false)
-	s.setup.Lock()
-	node := s.node
-	s.setup.Unlock()
-	if node != "" && s.contact.stale(s.d.ttl()/3) && s.d.isWaited() {
+	if s.contact.stale(s.d.ttl()/3) && s.d.isWaited() && s.isPrepared() {
 		_ = s.prove()
 		return
 	}
@@ -27,19 +24,16 @@ func (s *session) beat() {
 	}
 }
 
-// prove makes a change to the session's own node, which only the leader of a majority can
-// make, and only in a session that lives. A Sync would not prove as much: a leader
-// that was deposed and does not know it answers Syncs by itself.
+// prove makes a change to the session's own node, together with whatever else is to be
+// changed then. A Sync would not prove as much: a leader that was deposed and does not
+// know it answers Syncs by itself.
 func (s *session) prove() error {
-	sent := time.Now()
-	_, err := s.conn.Set(s.node, nil, -1)
-	switch {
-	case err == nil:
-		s.contact.wrote(sent)
-	case errors.Is(err, zk.ErrNoNode):
-		return s.disown()
+	if !s.isPrepared() {
+		return errSessionOver // who asks does so for a lease of the one before it
 	}
-	return err
+	c := &change{}
+	s.apply(c)
+	return c.err
 }
 
 // disown ends the session after somebody has deleted its own node, and maybe what tokens
@@ -48,6 +42,13 @@ func (s *session) disown() error {
 	s.wire.muted.Store(true)
 	s.end()
 	return errSessionOver
+}
+
+// isPrepared reports whether the session has its own node, as it has before its first lock.
+func (s *session) isPrepared() bool {
+	s.setup.Lock()
+	defer s.setup.Unlock()
+	return s.node != ""
 }
 
 // prepare makes the session's own node and finds out what tokens stand on, before

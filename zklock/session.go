@@ -22,6 +22,9 @@ type session struct {
 	conn    *zk.Conn
 	contact contact
 	watches watches
+	changes changes
+	trails  trails
+	link    atomic.Uint64 // counts the connections that were lost: what a watch has told is in order on one only
 
 	ready   chan struct{} // closed when the servers have opened it
 	id      int64         // from here on set by then
@@ -57,6 +60,7 @@ func (s *session) notice(ev zk.Event) {
 			close(s.ready)
 		}
 	case zk.StateDisconnected:
+		s.link.Add(1)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.cut.IsZero() {
@@ -135,12 +139,13 @@ func (s *session) refuse() {
 // next lock is trusted for the whole of its TTL.
 const linger = time.Minute
 
-// isDue reports whether the session has to speak. One that is not used does so as rarely
-// as not to be a burden, and its first lock is trusted for a quarter less.
+// isDue reports whether the session has to speak, since nothing else was said for a while.
+// One that is not used does so as rarely as not to be a burden, and its first lock is
+// trusted for a quarter less.
 func (s *session) isDue() bool {
 	select {
 	case <-s.ready:
-		return s.d.isUsed() || s.contact.silent(s.timeout/4)
+		return s.d.isUsed() && s.contact.silent(s.d.opts.Tick/beatsPerTick*3/4) || s.contact.silent(s.timeout/4)
 	default:
 		return false
 	}

@@ -64,7 +64,7 @@ func (e *entry) takeLease(s *session, slot *place) (err error) {
 		case e.req.NoWait:
 			return s.heldError(e.ctx, slot.dir, line[0])
 		}
-		err = e.waitEvent(s, changed)
+		_, err = e.waitEvent(s, changed, nil)
 	}
 	return err
 }

@@ -11,42 +11,50 @@ import (
 // a client that waits and gives up again and again would gather them.
 type watches struct {
 	mu      sync.Mutex
-	pending map[string]<-chan zk.Event
+	pending map[string]watched
 	sweep   int // at so many, those that have fired are taken out
 }
 
 const firstSweep = 64
 
-// watch returns what is closed when the node at path changes or is deleted. The call
-// leaves no watch behind when there is no such node: zk.ErrNoNode.
+// watched is a watch, and the connection by which it was set: go-zookeeper sets it again
+// on the next one, but not before everything else.
+type watched struct {
+	link  uint64
+	fired <-chan zk.Event
+}
+
+// watch returns what tells of a change to the node at path, or of its end. Of those
+// who share it one gets the event, and the others find it closed. The call leaves no
+// watch behind when there is no such node: zk.ErrNoNode.
 func (s *session) watch(path string) (<-chan zk.Event, error) {
-	w := &s.watches
+	w, link := &s.watches, s.link.Load()
 	w.mu.Lock()
-	fired := w.pending[path]
+	last := w.pending[path]
 	w.mu.Unlock()
-	if fired != nil && !happened(fired) {
-		return fired, nil
+	if last.fired != nil && last.link == link && !happened(last.fired) {
+		return last.fired, nil
 	}
 	_, _, fired, err := s.conn.GetW(path)
 	if err != nil {
 		return nil, err
 	}
-	w.add(path, fired)
+	w.add(path, watched{link, fired})
 	return fired, nil
 }
 
-func (w *watches) add(path string, fired <-chan zk.Event) {
+func (w *watches) add(path string, set watched) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.pending == nil {
-		w.pending, w.sweep = make(map[string]<-chan zk.Event), firstSweep
+		w.pending, w.sweep = make(map[string]watched), firstSweep
 	}
-	w.pending[path] = fired
+	w.pending[path] = set
 	if len(w.pending) < w.sweep {
 		return
 	}
-	for path, fired := range w.pending {
-		if happened(fired) {
+	for path, set := range w.pending {
+		if happened(set.fired) {
 			delete(w.pending, path)
 		}
 	}

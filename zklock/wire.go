@@ -21,9 +21,10 @@ type wire struct {
 	muted atomic.Bool // nothing goes out any more
 
 	mu     sync.Mutex
-	dialed time.Time // the last time
-	conn   *greeted  // the last one
-	err    error     // why the last one failed
+	dialed time.Time     // the last time
+	conn   *greeted      // the last one
+	err    error         // why the last one failed
+	synced chan struct{} // closed when the next Sync goes out; nil when nobody wants to know
 }
 
 // dial is a zk.Dialer.
@@ -89,6 +90,7 @@ const greetingSize = 4 + 4 + 4 + 8
 type greeted struct {
 	net.Conn
 	wire     *wire
+	greeted  bool // the client has said its greeting, which is no request
 	greeting []byte
 }
 
@@ -102,9 +104,41 @@ func (g *greeted) Read(p []byte) (int, error) {
 }
 
 // Write fails when the session is given up, so that its end is not said either.
+// go-zookeeper writes one request at a time.
 func (g *greeted) Write(p []byte) (int, error) {
 	if g.wire.muted.Load() {
 		return 0, errMuted
 	}
-	return g.Conn.Write(p)
+	n, err := g.Conn.Write(p)
+	if g.greeted && len(p) >= requestHeader && binary.BigEndian.Uint32(p[requestHeader-4:]) == opSync {
+		g.wire.sentSync()
+	}
+	g.greeted = true
+	return n, err
+}
+
+// What begins a request: its length, its number and what is asked for.
+const (
+	requestHeader = 4 + 4 + 4
+	opSync        = 9
+)
+
+// nextSync returns what is closed when the next Sync has been sent. go-zookeeper's calls
+// return with the answer, so that this is the one way to ask for something right behind it.
+func (w *wire) nextSync() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.synced == nil {
+		w.synced = make(chan struct{})
+	}
+	return w.synced
+}
+
+func (w *wire) sentSync() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.synced != nil {
+		close(w.synced)
+		w.synced = nil
+	}
 }
