@@ -55,7 +55,7 @@ func (c *conn) acquireFree(ctx context.Context, req *driver.Request) (driver.Lea
 // claim takes what was granted to req in line; when nothing was, it returns a lease
 // without a token.
 func (c *conn) claim(ctx context.Context, req *driver.Request) (driver.Lease, error) {
-	return c.grantOne(ctx, req, "claim", []byte(req.Name), req.Holder)
+	return c.grantOne(ctx, req, "claim", []byte(req.Name), req.Holder, nil)
 }
 
 func (c *conn) grantOne(ctx context.Context, req *driver.Request, statement string, args ...any) (driver.Lease, error) {
@@ -131,7 +131,8 @@ func (c *conn) settle(req *driver.Request, sent time.Time) (lease driver.Lease, 
 }
 
 // own returns what req's holder id has: a lease with its token and the time left to
-// it, which is claimed now if it was not, or a place in line without a token.
+// it, which is claimed as of now if it was not, or a place in line without a token. What
+// has run out by now was swept away.
 func (c *conn) own(name []byte, req *driver.Request, now int64) (token int64, left time.Duration, has bool, err error) {
 	var leftMicros int64
 	var claimed bool
@@ -142,7 +143,7 @@ func (c *conn) own(name []byte, req *driver.Request, now int64) (token int64, le
 	left = time.Duration(leftMicros) * time.Microsecond
 	if err == nil && token != 0 && !claimed {
 		left = req.TTL
-		err = c.db.query("claim", name, req.Holder).Scan(&token)
+		err = c.db.query("claim", name, req.Holder, now).Scan(&token)
 	}
 	return token, left, true, err
 }
