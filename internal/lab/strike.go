@@ -78,7 +78,8 @@ func (s *strike) letNext() {
 }
 
 // lift ends a fault when it has lasted longer than the TTL and the shop has gone on
-// without whom it has struck: somebody else has sold a piece, or has nothing left to do.
+// without whom it has struck: others have sold what it is about to sell, or have nothing left
+// to do.
 func (r *run) lift(now time.Time) error {
 	s := r.strike
 	if s != nil && s.over && now.Sub(s.since) > r.longest() {
@@ -88,7 +89,7 @@ func (r *run) lift(now time.Time) error {
 		return nil
 	}
 	r.mend(s)
-	if s.bought > 0 || r.othersIdle() || now.Sub(s.since) > r.longest() {
+	if s.bought >= r.enough() || r.othersIdle() || now.Sub(s.since) > r.longest() {
 		r.goOn(now)
 		if r.setup.Fault != Pause {
 			return nil
@@ -100,6 +101,10 @@ func (r *run) lift(now time.Time) error {
 	}
 	return s.shake(now, 3*r.job.TTL)
 }
+
+// enough is how many orders of others mean that one was for the same product as that of whom
+// the fault has struck: with one product each is, and with several all but certainly.
+func (r *run) enough() int { return 4*r.setup.Products - 3 }
 
 // longest is how long a fault lasts while nobody sells: long enough to see that nobody
 // does.
