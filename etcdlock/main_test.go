@@ -31,6 +31,7 @@ var (
 	eventually = testlock.Eventually
 	client     = opener.Client
 	inLine     = testlock.Waiters
+	levels     = testlock.Levels
 )
 
 // server returns the etcd of the tests that neither stop nor fill it.

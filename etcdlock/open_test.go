@@ -248,19 +248,6 @@ func overTLS(t *testing.T, server, cert, key string) string {
 	return listener.Addr().String()
 }
 
-// levels returns what Check of d says of each thing, the worst where it says several.
-func levels(t *testing.T, d driver.Driver) map[string]driver.Level {
-	t.Helper()
-	findings, err := d.(driver.Checker).Check(t.Context())
-	must(t, err)
-	found := make(map[string]driver.Level)
-	for _, f := range findings {
-		t.Logf("%s %s: %s", f.Level, f.What, f.Text)
-		found[f.What] = max(found[f.What], f.Level)
-	}
-	return found
-}
-
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	servers := testserver.Etcd(t, 3)

@@ -6,19 +6,6 @@ import (
 	"github.com/pawl-go/pawl/driver"
 )
 
-// levels returns how bad each thing is that Check has looked at.
-func levels(t *testing.T, url string) map[string]driver.Level {
-	t.Helper()
-	findings, err := mustOpen(t, url).(driver.Checker).Check(t.Context())
-	must(t, err)
-	worst := make(map[string]driver.Level)
-	for _, f := range findings {
-		t.Logf("%s %s: %s", f.Level, f.What, f.Text)
-		worst[f.What] = max(worst[f.What], f.Level)
-	}
-	return worst
-}
-
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	url := "zookeeper://" + one(t).Addr

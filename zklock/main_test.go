@@ -31,6 +31,7 @@ var (
 	mustLock   = testlock.Lock
 	eventually = testlock.Eventually
 	client     = opener.Client
+	levels     = opener.Levels
 )
 
 // one returns the server that tests share which do not harm it.
