@@ -74,6 +74,7 @@ var cases = []testCase{
 	{"ExpiryBesideRenewed", 0, expiryBesideRenewed},
 	{"ExpiryShared", needShared | needInspect, expiryShared},
 	{"ExpiryKilledProcess", needInspect | needProcesses, killedHolder},
+	{"ExpiryKilledLine", needInspect | needFIFO | needProcesses, killedLine},
 	{"ExpiryStoppedProcess", needInspect | needProcesses, stoppedHolder},
 	{"ClaimPassedOver", needInspect, claimPassedOver},
 	{"ClaimStoppedProcess", needInspect | needFIFO | needProcesses, claimStopped},

@@ -138,6 +138,28 @@ func killedHolder(t *testing.T, e *env) {
 	})
 }
 
+// A process that is killed with the holder in it and the next in line, too, keeps those
+// behind both from the lock no longer than the TTL and the claim window.
+func killedLine(t *testing.T, e *env) {
+	ttl := e.ttl(700 * time.Millisecond)
+	e.timely(t, func(t *testing.T) error {
+		name, p := e.name(newID()), e.process(t)
+		p.do(t, on("lock", e.request(name, living(ttl))))
+		p.begin(t, on("acquire", e.request(name, living(ttl))))
+		e.waiting(t, name, 1)
+		next := e.start(t, e.open(t), e.request(name))
+		e.waiting(t, name, 2)
+		killed := time.Now()
+		p.kill(t)
+		next.wait(t)
+		e.release(t, e.look, next.req)
+		if next.at.Before(killed) {
+			return fmt.Errorf("the holder lost the lock before it was killed") // too busy to renew
+		}
+		return e.within("the takeover", next.at.Sub(killed), ttl+e.traits.ClaimWindow+e.traits.Precision)
+	})
+}
+
 // A lease that nobody renews is safe until its trust deadline although its process
 // is stopped, and passes on after it. When the process goes on, it learns that it has
 // lost the lock, and can do the next holder no harm.

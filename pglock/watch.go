@@ -20,6 +20,10 @@ const (
 	lookDeaf      = 40 * time.Millisecond
 )
 
+// settleLater is how much later than the one before it somebody in line settles what has run
+// out: the one before may have died with the holder.
+const settleLater = 20 * time.Millisecond
+
 // afterClaim is when an unclaimed grant has run out.
 const afterClaim = claimWindow + time.Millisecond
 
@@ -83,7 +87,7 @@ func (w *watcher) expect(req *driver.Request, before int, expiry time.Duration) 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if p := w.places[req.Holder]; p != nil {
-		p.due = time.Now().Add(w.nextLook(before, expiry))
+		p.due = time.Now().Add(w.nextLook(before, turnToSettle(before, expiry)))
 	}
 	w.poke()
 }
@@ -104,16 +108,21 @@ func (w *watcher) settleAfterClaim(names map[string]bool) {
 	w.poke()
 }
 
-// nextLook returns when one with so many before it looks again: when the first lease in
-// the way has run out, the first in line first, and now and then.
-func (w *watcher) nextLook(before int, expiry time.Duration) time.Duration {
+// turnToSettle returns the time until one with so many before it settles what has run out,
+// when the first lease in its way runs out after expiry.
+func turnToSettle(before int, expiry time.Duration) time.Duration {
+	return expiry + time.Duration(before)*settleLater
+}
+
+// nextLook returns when one with so many before it looks again: when it is its turn to
+// settle, and now and then.
+func (w *watcher) nextLook(before int, turn time.Duration) time.Duration {
 	look := lookListening
 	if !w.ear.hears.Load() {
 		look = lookDeaf
 	}
 	wait := look*time.Duration(before+1)*3/4 + mathrand.N(look/2)
-	after := expiry + time.Millisecond + time.Duration(before)*2*time.Millisecond
-	return max(min(wait, after, placeTTL/3), time.Millisecond)
+	return max(min(wait, turn+time.Millisecond, placeTTL/3), time.Millisecond)
 }
 
 // told wakes the one who was granted, or all where that is not known.
@@ -260,8 +269,8 @@ type lookRow struct {
 	Expiry int64
 }
 
-// look wakes those who were granted, whose place is gone, or who are next while the first
-// lease in their way has run out.
+// look wakes those who were granted, whose place is gone, or whose turn it is to settle a
+// lease in their way that has run out.
 func (w *watcher) look(ctx context.Context) {
 	var rows []lookRow
 	if _, err := w.table.pool.run(ctx, w.table.sql.reading("look", collect(&rows), w.channel)); err != nil {
@@ -282,10 +291,13 @@ func (w *watcher) look(ctx context.Context) {
 			p.wake(false)
 		case row.Before < 0:
 			p.wake(true)
-		case row.Before == 0 && row.Expiry <= 0:
-			p.wake(false)
 		default:
-			p.due = time.Now().Add(w.nextLook(row.Before, max(micros(row.Expiry), lookDeaf/4)))
+			turn := turnToSettle(row.Before, micros(row.Expiry))
+			if turn <= 0 {
+				p.wake(false)
+				continue
+			}
+			p.due = time.Now().Add(w.nextLook(row.Before, max(turn, lookDeaf/4)))
 		}
 	}
 }
