@@ -22,7 +22,7 @@ var pawlAnyOrder = lab.Strategy{
 	Line: "Lock of the one account, then of the other, as the transfer goes, with a bound on the waiting",
 	Why: "Two transfers in opposite directions hold an account each and wait for the other's, and no database is there to " +
 		"see it. Only the bound on the waiting ends it: let go of everything, rest, and try again. Without it they would " +
-		"wait for ever; with it some still give up.",
+		"wait for ever; with it much of the work is for nothing, and under a crowd some give up.",
 	Needs:  lab.PawlLocks,
 	Expect: expectLocked,
 	Blocks: lab.Renewed,
