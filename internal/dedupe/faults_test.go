@@ -231,18 +231,20 @@ func TestDeadlockWithAWriter(t *testing.T) {
 				write(fmt.Sprintf("INSERT INTO heavy VALUES (%d)", i))
 			}
 			write("UPDATE t SET k = 77 WHERE id = 30") // the batch comes to it after row 0
-			ended := make(chan *Report, 1)
+			var report *Report
+			ended := make(chan error, 1)
 			go func() {
-				report, err := plan.Run(t.Context(), context.Background(), 1)
-				if err != nil {
-					t.Error(err)
-				}
-				ended <- report
+				var err error
+				report, err = plan.Run(t.Context(), context.Background(), 1)
+				ended <- err
 			}()
 			b.awaitWaiter()
 			write("UPDATE t SET k = 78 WHERE id = 0")
 			write("COMMIT")
-			if report := <-ended; report.Deleted != 18 || seen.deadlocks() == 0 {
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			if report.Deleted != 18 || seen.deadlocks() == 0 {
 				t.Errorf("%d deadlocks, %+v", seen.deadlocks(), report)
 			}
 			b.want("SELECT COUNT(*) FROM t", "22")
@@ -252,14 +254,15 @@ func TestDeadlockWithAWriter(t *testing.T) {
 	}
 }
 
-// awaitWaiter returns when a session of this test's database waits for a lock.
+// awaitWaiter returns when a session of this test's database waits for a lock. InnoDB tells
+// the same again until nobody has asked for 100 ms.
 func (b *bed) awaitWaiter() {
 	b.Helper()
 	query := "SELECT COUNT(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = DATABASE()"
 	if b.name == "postgres" {
 		query = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 	}
-	for limit := time.Now().Add(20 * time.Second); b.rows(query)[0] == "0"; time.Sleep(20 * time.Millisecond) {
+	for limit := time.Now().Add(20 * time.Second); b.rows(query)[0] == "0"; time.Sleep(150 * time.Millisecond) {
 		if time.Now().After(limit) {
 			b.Fatal("nobody waits")
 		}
