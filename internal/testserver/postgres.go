@@ -23,7 +23,8 @@ func Postgres(tb TB, settings ...string) *Process {
 	db := filepath.Join(p.Dir, "db")
 	run(tb, owner, p.Dir, filepath.Join(bin, "initdb"), "-A", "trust", "-U", "postgres", "-E", "UTF8", "-D", db)
 	p.argv = []string{filepath.Join(bin, "postgres"), "-D", db, "-p", port, "-k", p.Dir,
-		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"}
+		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300",
+		"-c", "dynamic_shared_memory_type=mmap"} // in its own folder: one that is killed leaves it behind
 	for _, s := range settings {
 		p.argv = append(p.argv, "-c", s)
 	}
