@@ -174,7 +174,7 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 
 // runSession runs the session once, with its progress on the standard error.
 func runSession(ctx context.Context, session *lab.Session) (*lab.Report, error) {
-	progress := newProgress(os.Stderr)
+	progress := newProgress(os.Stderr, session.Scenario.Name)
 	defer progress.clear()
 	session.Progress = progress.show
 	return session.Run(ctx)

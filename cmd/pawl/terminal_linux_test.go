@@ -148,3 +148,15 @@ func TestTerminalInAPipeline(t *testing.T) {
 	o.press(ctrlC)
 	o.see("told")
 }
+
+// The lab paints a table on a terminal, and prints the one at the end in its place.
+func TestLabOnATerminal(t *testing.T) {
+	s := newSandbox(t)
+	o := s.onTerminal(`TERM=xterm pawl lab flashsale --stock 3 --buyers 10 --procs 2 --strategy conditional --faults none,kill`)
+	o.see("flashsale: 0 of 2 runs done, 0s")
+	o.see("STRATEGY      NONE   KILL")
+	o.see("conditional   safe")
+	o.see("flashsale: 2 of 2 runs done")
+	o.see("\x1b[3A\r\x1b[J") // up to the first of three lines, and all of them erased
+	o.see("flashsale: --stock 3")
+}

@@ -112,9 +112,9 @@ func (s *Session) runOn(ctx context.Context, lanes []*lane, runs []*run) error {
 		}
 		r := <-ended
 		t.over(r)
-		s.end()
+		s.end(r)
 		if r.err != nil && failed == nil {
-			failed = fmt.Errorf("%s: %w", r.label(), r.err)
+			failed = fmt.Errorf("%s: %w", r.progress.Label(), r.err)
 			t.pending = nil
 			cancel()
 		}

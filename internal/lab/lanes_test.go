@@ -61,13 +61,18 @@ func TestSessionSideBySide(t *testing.T) {
 	s := testSession(t, "order", None, 30*time.Second)
 	s.Faults = []Fault{Slow, None, Pause, Kill}
 	s.MoreDBs = []string{fileURL(filepath.Join(t.TempDir(), "second.db"))}
-	faults := make(map[int]Fault) // by the number of the run
-	most := 0
-	s.onTick = func(r *run) {
-		faults[r.number] = r.setup.Fault
-		most = max(most, s.begun-s.done)
-		if r.setup.Fault == None && s.begun > 1 {
-			t.Error("a run without a fault is not alone")
+	var first Fault
+	most, last := 0, Progress{}
+	s.Progress = func(now Progress) {
+		last = now
+		most = max(most, underWay(now))
+		for _, r := range now.Runs {
+			if r.Turn == 1 {
+				first = r.Fault
+			}
+			if r.Fault == None && r.UnderWay() && underWay(now) > 1 {
+				t.Error("a run without a fault is not alone")
+			}
 		}
 	}
 	report, err := s.Run(t.Context())
@@ -84,9 +89,33 @@ func TestSessionSideBySide(t *testing.T) {
 	if diff := cmp.Diff(s.Faults, got); diff != "" {
 		t.Errorf("runs (-want +got):\n%s", diff)
 	}
-	if most != 2 || faults[1] != None {
-		t.Errorf("at most %d at once, want 2; first %s, want none", most, faults[1])
+	if most != 2 || first != None {
+		t.Errorf("at most %d at once, want 2; first %s, want none", most, first)
 	}
+	if diff := cmp.Diff(report.Runs, resultsOf(last)); diff != "" {
+		t.Errorf("told in the end (-report +told):\n%s", diff)
+	}
+}
+
+func underWay(now Progress) int {
+	n := 0
+	for _, r := range now.Runs {
+		if r.UnderWay() {
+			n++
+		}
+	}
+	return n
+}
+
+// resultsOf returns what was told of the runs that have ended with all their answers.
+func resultsOf(now Progress) []Result {
+	var results []Result
+	for _, r := range now.Runs {
+		if r.Result != nil && r.Answers == now.Buyers {
+			results = append(results, *r.Result)
+		}
+	}
+	return results
 }
 
 // A run does the same whatever is run beside it.

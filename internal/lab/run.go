@@ -21,7 +21,7 @@ type run struct {
 	job      job        // what all workers have in common
 	random   *rand.Rand // of this run alone, so that it is the same whatever else is run
 	lane     *lane      // where it takes place
-	number   int        // counted from 1, in the order in which runs have begun
+	progress RunProgress
 
 	procs   []*proc
 	running int // processes that have not exited
@@ -120,7 +120,7 @@ func (r *run) loop(ctx context.Context) error {
 			if now.Sub(r.alive) > 2*r.job.Patience {
 				return nil
 			}
-			r.session.progress(r)
+			r.session.tick(r)
 		}
 	}
 	return nil
@@ -232,18 +232,6 @@ func (r *run) unanswered() int {
 		n += len(p.buyers)
 	}
 	return n
-}
-
-// label names the run for people.
-func (r *run) label() string {
-	label := r.strategy.Name
-	if r.locks != nil {
-		label += " on " + r.locks.scheme()
-	}
-	if r.setup.Fault != None {
-		label += ", " + string(r.setup.Fault)
-	}
-	return label
 }
 
 // tally is what the workers said.

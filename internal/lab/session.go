@@ -64,8 +64,8 @@ type Session struct {
 	// Patience is how long a buyer waits; 0 means DefaultPatience.
 	Patience time.Duration
 
-	// Progress, if not nil, is told how far the session is, some times a second, by one
-	// goroutine at a time.
+	// Progress, if not nil, is told how far the session is: when a run begins or ends, and
+	// some times a second, by one goroutine at a time.
 	Progress func(Progress)
 
 	lanes    []*lane
@@ -74,17 +74,10 @@ type Session struct {
 	plan     []*run
 	dir      string
 
-	mu          sync.Mutex
-	begun, done int        // runs
-	onTick      func(*run) // a hook for tests
-}
-
-// Progress is how far a session and one of its runs are.
-type Progress struct {
-	Done, Runs      int
-	Run             int    // the one that is told of, counted from 1 in the order of their begin
-	Label           string // its strategy and fault
-	Answers, Buyers int    // of it
+	mu     sync.Mutex
+	begun  int // runs
+	told   time.Time
+	onTick func(*run) // a hook for tests
 }
 
 // Run runs everything and reports it, as often as it is called: first what has no fault, one run after another, so
@@ -120,7 +113,7 @@ func (s *Session) Run(ctx context.Context) (*Report, error) {
 }
 
 func (s *Session) defaults() {
-	s.lanes, s.servers, s.begun, s.done = nil, nil, 0, 0 // of a run before this one
+	s.lanes, s.servers, s.begun = nil, nil, 0 // of a run before this one
 	for i := range s.Locks {
 		s.servers = append(s.servers, &s.Locks[i])
 	}
@@ -164,7 +157,8 @@ func (s *Session) newRun(strategy Strategy, locks *LockServer, fault Fault) *run
 	ttl = locks.ttl(ttl)
 	id := rand.Text()
 	r := &run{session: s, strategy: strategy, locks: locks, setup: setup}
-	r.random = mathrand.New(mathrand.NewPCG(s.Seed, hash(r.label())))
+	r.progress = RunProgress{Strategy: strategy.Name, Locks: setup.Locks, Fault: fault}
+	r.random = mathrand.New(mathrand.NewPCG(s.Seed, hash(r.progress.Label())))
 	r.job = job{
 		Scenario: s.Scenario.Name,
 		Strategy: strategy.Name,
@@ -206,37 +200,6 @@ func (s *Session) times(strategy Strategy, setup Setup) (ttl, patience time.Dura
 		patience /= 8 // as theory has it, no answer comes
 	}
 	return ttl, patience
-}
-
-// begin counts a run that begins, and tells of it.
-func (s *Session) begin(r *run) {
-	s.mu.Lock()
-	s.begun++
-	r.number = s.begun
-	s.mu.Unlock()
-	s.progress(r)
-}
-
-// end counts a run that is over.
-func (s *Session) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.done++
-}
-
-func (s *Session) progress(r *run) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.onTick != nil {
-		s.onTick(r)
-	}
-	if s.Progress == nil {
-		return
-	}
-	s.Progress(Progress{
-		Done: s.done, Runs: len(s.plan), Run: r.number, Label: r.label(),
-		Answers: r.tally.answers(), Buyers: s.Buyers,
-	})
 }
 
 // Check returns what is wrong with the session, in one line.
