@@ -2,6 +2,7 @@ package etcdlock
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ func (c *conn) Check(ctx context.Context) ([]driver.Finding, error) {
 		}
 		findings = append(findings, of...)
 	}
-	findings = append(findings, quorum(answered, members), c.alarms(ctx), c.shortestTTL(ctx), c.mayWrite(ctx))
+	findings = append(findings, versions(answered), quorum(answered, members), c.alarms(ctx), c.shortestTTL(ctx), c.mayWrite(ctx))
 	return findings, ctx.Err()
 }
 
@@ -69,6 +70,16 @@ func size(n int) driver.Finding {
 		f.Level, f.Text = driver.Warning, fmt.Sprintf("%d: no more may fail than of %d", n, n-1)
 	}
 	return f
+}
+
+// versions says which etcd it is: more than one while a cluster is being upgraded.
+func versions(answered map[uint64]*clientv3.StatusResponse) driver.Finding {
+	var texts []string
+	for _, status := range answered {
+		texts = append(texts, "etcd "+status.Version)
+	}
+	slices.Sort(texts)
+	return driver.Finding{What: driver.Version, Text: cmp.Or(strings.Join(slices.Compact(texts), ", "), "no member has told it")}
 }
 
 // quorum says whether there is a leader, and whether one more member may fail.

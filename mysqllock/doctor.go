@@ -25,7 +25,7 @@ func (c *conn) Check(ctx context.Context) ([]driver.Finding, error) {
 		return nil, unavailable(err)
 	}
 	findings := []driver.Finding{
-		{What: "version", Text: c.db.flavour() + " " + c.db.version},
+		{What: driver.Version, Text: engine(c.db.version)},
 		c.db.checkTables(ctx), isolation(vars), timeouts(vars), durability(vars), writable(vars),
 		c.db.cluster(ctx, vars), binlog(vars), c.db.identity(ctx), c.checkBell(ctx), c.db.clock(ctx),
 	}
@@ -190,4 +190,12 @@ func (db *database) clock(ctx context.Context) driver.Finding {
 		finding.Text += ": synchronise them, or tokens may fall when locks move to another server"
 	}
 	return finding
+}
+
+// engine names the engine whose version() is version.
+func engine(version string) string {
+	if strings.Contains(version, "MariaDB") {
+		return "MariaDB " + version
+	}
+	return "MySQL " + version
 }

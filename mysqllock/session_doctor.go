@@ -32,7 +32,7 @@ func (d *sessionDriver) Check(ctx context.Context) ([]driver.Finding, error) {
 	trip := time.Since(sent)
 	micros, _ := strconv.ParseInt(clock[0][0], 10, 64)
 	return []driver.Finding{
-		{What: "version", Text: facts["version"] + ", " + facts["version_comment"]},
+		{What: driver.Version, Text: engine(facts["version"]) + ", " + facts["version_comment"]},
 		sessionCluster(facts), sessionReplica(facts),
 		{What: "connections", Text: facts["max_connections"] + " at most"},
 		sqlsession.Clock(time.UnixMicro(micros), sent, trip, "tokens may fall when the clock is set back"),

@@ -54,7 +54,7 @@ func (t *table) examine(ctx context.Context, s *session) ([]driver.Finding, erro
 		return nil, err
 	}
 	return []driver.Finding{
-		{What: "version", Text: "PostgreSQL " + h.Version},
+		{What: driver.Version, Text: "PostgreSQL " + h.Version},
 		h.role(), pooler(s), h.isolation(s), h.durability(), h.persistence(), h.replication(), h.timeouts(),
 		h.clock(sent, time.Since(sent)), tables(&f, t.name), t.listening(s),
 	}, nil

@@ -36,7 +36,7 @@ func (d *sessionDriver) Check(ctx context.Context) ([]driver.Finding, error) {
 	}
 	micros, _ := strconv.ParseInt(facts["clock"], 10, 64)
 	return []driver.Finding{
-		{What: "version", Text: "PostgreSQL " + facts["version"]}, sessionPooler(facts), sessionRoom(facts), sessionReplicas(facts),
+		{What: driver.Version, Text: "PostgreSQL " + facts["version"]}, sessionPooler(facts), sessionRoom(facts), sessionReplicas(facts),
 		sessionSignal(facts), sqlsession.Clock(time.UnixMicro(micros), sent, trip, "tokens may fall when locks move to another server"),
 	}, nil
 }

@@ -87,7 +87,7 @@ func examine(ctx context.Context, rdb redis.Cmdable, where, channel string) ([]d
 		readInfo(facts, info)
 	}
 	findings := []driver.Finding{
-		{What: "version", Text: "Redis " + facts["redis_version"]},
+		{What: driver.Version, Text: "Redis " + facts["redis_version"]},
 		role(facts), eviction(facts), persistence(facts), replicas(facts), clockDistance(ctx, rdb), waitAllowed(ctx, rdb),
 	}
 	if channel != "" {

@@ -36,7 +36,7 @@ func checkVersion(s *session) (driver.Finding, error) {
 		return driver.Finding{}, err
 	}
 	err := s.query("PRAGMA user_version").Scan(&schema)
-	return driver.Finding{What: "version", Text: fmt.Sprintf("SQLite %s, tables of version %d", version, schema)}, err
+	return driver.Finding{What: driver.Version, Text: fmt.Sprintf("SQLite %s, tables of version %d", version, schema)}, err
 }
 
 func checkLog(s *session) (driver.Finding, error) {

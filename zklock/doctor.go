@@ -63,7 +63,10 @@ func (d *ensemble) examineServer(ctx context.Context, addr string) []driver.Find
 	case strings.Contains(text, "Mode: read-only"):
 		return []driver.Finding{{Level: driver.Problem, What: "server", Text: addr + ": read-only, as it reaches no majority"}}
 	}
-	findings := []driver.Finding{{What: "server", Text: fmt.Sprintf("%s: %s, %s", addr, lineWith(text, "Mode: "), lineWith(text, "Latency "))}}
+	findings := []driver.Finding{
+		{What: driver.Version, Text: versionIn(text)},
+		{What: "server", Text: fmt.Sprintf("%s: %s, %s", addr, lineWith(text, "Mode: "), lineWith(text, "Latency "))},
+	}
 	if conf, err := d.ask(ctx, addr, "conf"); err == nil {
 		findings = append(findings, d.examineTick(addr, conf)...)
 	}
@@ -92,6 +95,15 @@ func lineWith(text, start string) string {
 		}
 	}
 	return ""
+}
+
+// versionIn returns the version that the answer to srvr begins with, as
+// "Zookeeper version: 3.8.0-<revision>, built on <date>".
+func versionIn(srvr string) string {
+	version := strings.TrimPrefix(lineWith(srvr, "Zookeeper version: "), "Zookeeper version: ")
+	version, _, _ = strings.Cut(version, ",")
+	version, _, _ = strings.Cut(version, "-")
+	return "ZooKeeper " + version
 }
 
 // ask sends a four-letter word to the server at addr.

@@ -82,9 +82,9 @@ func TestLabRuns(t *testing.T) {
 	got := s.run("lab", "flashsale", "--stock", "5", "--buyers", "30", "--procs", "2", "--strategy", "conditional,pawl-fenced",
 		"--faults", "kill", "--db", "sqlite://./shop.db", "--seed", "7", "-o", "json").wantCode(0)
 	var report struct {
-		Scenario, DB, Backend string
-		Seed                  uint64
-		Runs                  []struct {
+		Scenario, DB string
+		Seed         uint64
+		Runs         []struct {
 			Strategy, Faults, Expected, Verdict string
 			Sold                                int
 		}

@@ -180,7 +180,7 @@ func TestPlaceholders(t *testing.T) {
 func TestTable(t *testing.T) {
 	t.Parallel()
 	why := strings.Repeat("It holds because it does. ", 9)
-	r := &Report{Scenario: "flashsale", DB: "sqlite:///shop.db", Backend: "sqlite:///locks.db", Moral: "Fence."}
+	r := &Report{Scenario: "flashsale", DB: "sqlite:///shop.db", Backends: []string{"sqlite:///locks.db"}, Moral: "Fence."}
 	for _, name := range []string{"a", "optimistic-try"} {
 		for _, fault := range Faults() {
 			r.Runs = append(r.Runs, Result{

@@ -25,7 +25,8 @@ type LockServer struct {
 	// here can.
 	Cut func(on bool)
 
-	traits driver.Traits
+	traits  driver.Traits
+	version string // what it calls itself, or ""
 }
 
 // check returns why the lab cannot use the server: what is wrong with it is better told
@@ -39,8 +40,26 @@ func (l *LockServer) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.traits = locks.Traits()
+	l.traits, l.version = locks.Traits(), versionOf(ctx, locks)
 	return locks.Close()
+}
+
+// versionOf returns what a lock server calls itself, or "": a report does without.
+func versionOf(ctx context.Context, locks driver.Driver) string {
+	checker, ok := locks.(driver.Checker)
+	if !ok {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	findings, _ := checker.Check(ctx)
+	var versions []string
+	for _, f := range findings {
+		if f.What == driver.Version && !slices.Contains(versions, f.Text) {
+			versions = append(versions, f.Text)
+		}
+	}
+	return strings.Join(versions, ", ")
 }
 
 // ttl returns a TTL that the server can keep, as near to d as that goes.
@@ -172,11 +191,14 @@ func databases(dialects []fence.Dialect) string {
 	return strings.Join(names, " or ")
 }
 
-// lockNames returns the URLs of the lock servers for people.
-func (s *Session) lockNames() string {
+// lockNames returns the URLs of the lock servers for people, with their versions.
+func (s *Session) lockNames() []string {
 	names := make([]string, len(s.servers))
 	for i, server := range s.servers {
 		names[i] = redacted(server.URL)
+		if server.version != "" {
+			names[i] += " (" + server.version + ")"
+		}
 	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -16,7 +16,7 @@ type Report struct {
 	Machine  string   `json:"machine"`
 	Version  string   `json:"db_version"`
 	DB       string   `json:"db"`
-	Backend  string   `json:"backend"`
+	Backends []string `json:"backends"` // each lock server's URL and version
 	Stock    int      `json:"stock"`
 	Products int      `json:"products"`
 	Buyers   int      `json:"buyers"`
@@ -63,7 +63,9 @@ func (r *Report) WriteTable(w io.Writer) error {
 	out.f("%s: --stock %d --buyers %d --procs %d --clients %d --seed %d\n",
 		r.Scenario, r.Stock, r.Buyers, r.Procs, r.Clients, r.Seed)
 	out.f("database %s (%s)\n", r.DB, r.Version)
-	out.wrap("locks    ", r.Backend)
+	for _, backend := range r.Backends {
+		out.f("locks    %s\n", backend)
+	}
 	out.f("\n")
 	r.table(out)
 	r.explain(out)
@@ -176,7 +178,7 @@ func (r *Report) names(runs []Result) string {
 }
 
 // severalLocks reports whether the runs stand on more than one lock server.
-func (r *Report) severalLocks() bool { return strings.Contains(r.Backend, ", ") }
+func (r *Report) severalLocks() bool { return len(r.Backends) > 1 }
 
 // printer remembers the first error of its writer.
 type printer struct {

@@ -98,7 +98,7 @@ func (s *Session) Run(ctx context.Context) (*Report, error) {
 	report := &Report{
 		Scenario: s.Scenario.Name,
 		Words:    s.Scenario.Words.Filled(),
-		DB:       redacted(s.lanes[0].url), Backend: s.lockNames(),
+		DB:       redacted(s.lanes[0].url), Backends: s.lockNames(),
 		Stock: s.Stock, Products: s.Products, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
 		Seed: s.Seed, TTL: s.TTL.Milliseconds(), Machine: machine(), Version: s.lanes[0].db.version(ctx), Left: s.leftOut(),
 	}

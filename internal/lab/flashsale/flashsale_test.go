@@ -266,13 +266,14 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got struct {
-		Scenario, DB, Backend string
-		Runs                  []map[string]any
+		Scenario, DB string
+		Backends     []string
+		Runs         []map[string]any
 	}
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Scenario != "flashsale" || got.DB == "" || got.Backend == "" || len(got.Runs) != 1 {
+	if got.Scenario != "flashsale" || got.DB == "" || len(got.Backends) != 1 || len(got.Runs) != 1 {
 		t.Fatalf("%s", text)
 	}
 	for key, want := range map[string]any{

@@ -82,7 +82,7 @@ func TestHostileText(t *testing.T) {
 	run.Why, run.Note, run.Faults, run.Outcome, run.ExpectedOutcome = evil, evil, evil, evil, evil
 	run.Timeline.Marks[0].Kind = evil
 	text := write(t, &lab.Report{
-		Scenario: evil, Machine: evil, Version: evil, DB: evil, Backend: evil, Moral: evil, Left: []string{evil},
+		Scenario: evil, Machine: evil, Version: evil, DB: evil, Backends: []string{evil}, Moral: evil, Left: []string{evil},
 		Words: lab.Words{Done: evil, Who: evil}, Runs: []lab.Result{run},
 	})
 	root := parse(t, text)

@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func write(t *testing.T, report *lab.Report, strategies ...lab.Strategy) string 
 func small() *lab.Report {
 	return &lab.Report{
 		Scenario: "sale", Machine: "2 cores", Version: "PostgreSQL 17", DB: "postgres://u:xxxxx@h/d",
-		Backend: "redis://h:1, etcd://h:2", Stock: 1000, Products: 3, Buyers: 20000, Procs: 4, Clients: 8, Seed: 77, TTL: 800,
+		Backends: []string{"redis://h:1 (Redis 7.0.15)", "etcd://h:2"}, Stock: 1000, Products: 3, Buyers: 20000, Procs: 4, Clients: 8, Seed: 77, TTL: 800,
 		Moral: "The moral.", Left: []string{"version (not on mysql)"},
 		Runs: []lab.Result{
 			result("naive", "", lab.None, lab.Oversells, lab.Oversells),
@@ -78,9 +79,9 @@ func withTimeline(r lab.Result) lab.Result {
 func large() *lab.Report {
 	r := &lab.Report{
 		Scenario: "a-scenario-with-quite-a-long-name", Machine: strings.Repeat("core ", 40), Version: "MySQL 8.4",
-		DB:      "mysql://somebody:xxxxx@database.with.a.long.name.example.internal:3306/database_with_a_long_name?tls=true",
-		Backend: strings.Repeat("redis://user:xxxxx@a.host.with.a.long.name.example.internal:6379/0, ", 6) + "mem://",
-		Stock:   1000000, Products: 10000, Buyers: 1000000, Procs: 64, Clients: 256, Seed: 1<<64 - 1, TTL: 800,
+		DB:       "mysql://somebody:xxxxx@database.with.a.long.name.example.internal:3306/database_with_a_long_name?tls=true",
+		Backends: append(slices.Repeat([]string{"redis://user:xxxxx@a.host.with.a.long.name.example.internal:6379/0 (Redis 7.0.15)"}, 6), "mem://"),
+		Stock:    1000000, Products: 10000, Buyers: 1000000, Procs: 64, Clients: 256, Seed: 1<<64 - 1, TTL: 800,
 		Moral: strings.Repeat("Something was learnt. ", 10), Left: []string{strings.Repeat("x", 300)},
 	}
 	outcomes := []lab.Outcome{lab.Holds, lab.Oversells, lab.LosesUpdates, lab.Duplicates, lab.Stuck}

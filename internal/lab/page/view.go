@@ -104,7 +104,7 @@ func (p Page) facts() []fact {
 		one("Seed", strconv.FormatUint(r.Seed, 10)),
 		one("TTL under faults", milliseconds(float64(r.TTL))+" ms"),
 		one("Database", strings.TrimSpace(r.DB+versionOf(r))),
-		{"Lock servers", strings.Split(r.Backend, ", ")},
+		{"Lock servers", r.Backends},
 		one("Machine", r.Machine),
 		one("pawl", p.Version),
 	}

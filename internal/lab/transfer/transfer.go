@@ -26,7 +26,7 @@ func Scenario() *lab.Scenario {
 			Wants:    "transfers",
 			Products: "pairs of accounts; a transfer is within a pair",
 		},
-		Stock: 1000, Buyers: 200, Products: 1,
+		Stock: 1000, Buyers: 120, Products: 1,
 		Strategies: []lab.Strategy{
 			readThenWrite,
 			forUpdateAnyOrder, forUpdateInOrder, serializable,
