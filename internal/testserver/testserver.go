@@ -38,16 +38,22 @@ func missing(tb TB, text string) {
 	tb.Skipf("%s", text)
 }
 
+var handedOut sync.Map // ports
+
 // FreePort returns a port of 127.0.0.1 that was free a moment ago: below those that
-// the system hands out, so that no outgoing connection takes it meanwhile. So is the
-// port 10,000 above, which Redis Cluster uses too.
+// the system hands out, so that no outgoing connection takes it meanwhile. Nobody is given
+// the port 10,000 above, which Redis Cluster uses too. A process gets no port twice: servers
+// that are started at the same time have not taken theirs yet.
 func FreePort(tb TB) int {
 	tb.Helper()
 	for range 100 {
-		port := 10000 + rand.N(12000)
+		port := 10000 + rand.N(10000)
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = listener.Close()
+		if err != nil {
+			continue
+		}
+		_ = listener.Close()
+		if _, taken := handedOut.LoadOrStore(port, true); !taken {
 			return port
 		}
 	}

@@ -12,6 +12,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(testserver.Stopping(m)) }
 
+// Servers that start at the same time have a port each, though none has taken its own yet.
+func TestFreePortIsNewEachTime(t *testing.T) {
+	t.Parallel()
+	seen := make(map[int]bool)
+	for range 500 {
+		port := testserver.FreePort(t)
+		if seen[port] {
+			t.Fatalf("port %d twice", port)
+		}
+		seen[port] = true
+	}
+}
+
 // TestServers starts each server, kills it, pauses it and starts it again on its data.
 func TestServers(t *testing.T) {
 	one := func(start func(tb testserver.TB) []*testserver.Process) func(tb testserver.TB) *testserver.Process {
