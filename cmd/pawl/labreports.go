@@ -32,24 +32,29 @@ func (r *labReports) add(report *lab.Report) error {
 	case r.form == outputJSON:
 		return writeJSON(r.out, report)
 	case r.brief && len(wrong) == 0:
-		_, err := fmt.Fprintf(r.out, "seed %d: %d runs, nothing broke that is safe in theory%s\n", report.Seed, len(report.Runs), notShown(report))
+		_, err := fmt.Fprintf(r.out, "seed %d: %d runs, nothing broke that is safe in theory%s\n", report.Seed, len(report.Runs), besides(report))
 		return err
 	}
 	return report.WriteTable(r.out)
 }
 
-// notShown counts the breaks that theory expects and that did not show.
-func notShown(report *lab.Report) string {
-	n := 0
+// besides says what else there is to know of a report in which nothing broke.
+func besides(report *lab.Report) string {
+	hidden, failed := 0, 0
 	for _, run := range report.Runs {
+		failed += run.Failed
 		if run.NotShown() {
-			n++
+			hidden++
 		}
 	}
-	if n == 0 {
-		return ""
+	text := ""
+	if failed > 0 {
+		text += fmt.Sprintf("; %d %ss got an error", failed, report.Words.Who)
 	}
-	return fmt.Sprintf("; expected breaks that did not show: %d", n)
+	if hidden > 0 {
+		text += fmt.Sprintf("; expected breaks that did not show: %d", hidden)
+	}
+	return text
 }
 
 // conclude returns what the command has failed for, if it has.
