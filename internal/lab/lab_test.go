@@ -3,6 +3,8 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -234,5 +236,17 @@ func TestCheck(t *testing.T) {
 		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "want") {
 			t.Errorf("%s: error %v, want one that tells the right form", fmt.Sprint(i), err)
 		}
+	}
+}
+
+func TestProcessor(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "cpuinfo")
+	if got := processor(file); got != "" {
+		t.Errorf("%q without a file", got)
+	}
+	must(os.WriteFile(file, []byte("processor\t: 0\nmodel\t\t: 1\nmodel name\t: A: CPU\nprocessor\t: 1\nmodel name\t: B\n"), 0o600))
+	if got := processor(file); got != "A: CPU" {
+		t.Errorf("%q, want the first model name", got)
 	}
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 
@@ -11,7 +12,22 @@ import (
 
 // machine says what the figures were measured on.
 func machine() string {
-	return fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	text := fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	if name := processor("/proc/cpuinfo"); name != "" {
+		text += ", " + name
+	}
+	return text
+}
+
+// processor returns what Linux calls the processor on most architectures, or "".
+func processor(cpuinfo string) string {
+	text, _ := os.ReadFile(cpuinfo) //nolint:gosec // a name of our own
+	for line := range strings.Lines(string(text)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }
 
 // version returns what the database calls itself, or "".
