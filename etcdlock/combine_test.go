@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/pawl-go/pawl/driver"
@@ -153,32 +154,62 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// A full batch does not wait.
+// A full batch does not wait: it is full of acquisitions by what they compare, three each
+// of 96 less the four of one more, and of releases, which compare one, by their number.
 func TestBatchFull(t *testing.T) {
 	t.Parallel()
-	r := newRunway(t, server(t).Addr, "", "/full?timeout=2m")
-	r.close()
-	var names []string
-	for i := range 150 {
-		names = append(names, fmt.Sprint("order:", i))
+	for _, tt := range []struct {
+		name    string
+		n       int
+		release bool
+		batches int
+		rest    int
+	}{
+		{"acquisitions", 150, false, 4, 150 - 4*31},
+		{"releases", 40, true, 1, 40 - 32},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRunway(t, server(t).Addr, "", "/full-"+tt.name+"?timeout=2m")
+			reqs := make([]driver.Request, tt.n)
+			for i := range reqs {
+				reqs[i] = request(fmt.Sprint("order:", i), time.Minute)
+				if tt.release {
+					acquire(t, r, reqs[i])
+				}
+			}
+			r.close()
+			for _, req := range reqs {
+				r.all.Go(func() {
+					var err error
+					if tt.release {
+						err = r.Release(t.Context(), req)
+					} else {
+						_, err = r.Acquire(t.Context(), req)
+					}
+					if err != nil {
+						t.Errorf("%s: %v", req.Name, err)
+					}
+				})
+			}
+			eventually(t, "full batches under way, and the rest", func() bool {
+				flights, gathered := etcdlock.Flights(r.Driver)
+				return flights == 2+tt.batches && gathered == tt.rest
+			})
+			r.open()
+			if flights, gathered := etcdlock.Flights(r.Driver); flights+gathered > 0 {
+				t.Errorf("%d under way and %d gathered after the end", flights, gathered)
+			}
+		})
 	}
-	attempts := make([]*attempt, len(names))
-	for i, name := range names {
-		attempts[i] = &attempt{req: request(name, time.Minute)}
-		r.all.Go(func() { attempts[i].lease, attempts[i].err = r.Acquire(t.Context(), attempts[i].req) })
-	}
-	eventually(t, "four full batches under way, and the rest", func() bool {
-		flights, gathered := etcdlock.Flights(r.Driver)
-		return flights == 2+4 && gathered > 0 && gathered < 30
-	})
-	r.open()
-	for _, a := range attempts {
-		if a.err != nil {
-			t.Errorf("%s: %v", a.req.Name, a.err)
-		}
-	}
-	if flights, gathered := etcdlock.Flights(r.Driver); flights+gathered > 0 {
-		t.Errorf("%d under way and %d gathered after the end", flights, gathered)
+}
+
+// Each operation of a batch gets the part of the answer that is its own, however many
+// parts the others have.
+func TestBatchAnswers(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff([][]int64{{0}, {1, 2}, {3}}, etcdlock.Share(1, 2, 1)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -3,6 +3,8 @@ package etcdlock
 import (
 	"context"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
 	"github.com/pawl-go/pawl/driver"
 )
 
@@ -34,4 +36,28 @@ func OpenWatch(ctx context.Context, d driver.Driver, key string) error {
 	w := watch{c: d.(*owned).conn}
 	defer w.close()
 	return w.open(ctx, obstacle{key: key})
+}
+
+// Share returns which parts of the answer to a batch its operations get, who have so many
+// each.
+func Share(sizes ...int) [][]int64 {
+	var batch []*operation
+	resp := &pb.TxnResponse{Succeeded: true}
+	for _, n := range sizes {
+		batch = append(batch, &operation{txn: txn{then: make([]*pb.RequestOp, n)}})
+		for range n {
+			count := int64(len(resp.Responses))
+			resp.Responses = append(resp.Responses, &pb.ResponseOp{Response: &pb.ResponseOp_ResponseRange{ResponseRange: &pb.RangeResponse{Count: count}}})
+		}
+	}
+	share(resp, batch)
+	var parts [][]int64
+	for _, op := range batch {
+		var own []int64
+		for _, part := range op.resp.Responses {
+			own = append(own, part.GetResponseRange().Count)
+		}
+		parts = append(parts, own)
+	}
+	return parts
 }
