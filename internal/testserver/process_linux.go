@@ -57,8 +57,10 @@ func ids(name string) (uid, gid int, err error) {
 }
 
 // kill returns when the children have ended, which are not ours to wait for: until then
-// they write to their folder and hold their ports.
+// they write to their folder and hold their ports and their shared memory. It stops the
+// server first: a child that it made between the list and the kill would live on.
 func kill(p *os.Process) error {
+	_ = pause(p) // one that has ended need not be stopped
 	children := children(p.Pid)
 	err := signalTree(p, syscall.SIGKILL)
 	for _, pid := range children {
@@ -99,16 +101,25 @@ func state(path string) string {
 
 // pause returns when every thread has stopped, which on a busy machine takes a moment.
 func pause(p *os.Process) error {
-	err := signalTree(p, syscall.SIGSTOP)
-	for _, pid := range append(children(p.Pid), p.Pid) {
-		tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid)) // none when it has ended
-		for _, task := range tasks {
-			for !stands(fmt.Sprintf("/proc/%d/task/%s/stat", pid, task.Name())) {
-				time.Sleep(time.Millisecond)
-			}
+	err := p.Signal(syscall.SIGSTOP)
+	stopChildren(p.Pid)
+	return err
+}
+
+// stopChildren waits until pid has stopped, and stops its children: there will be no more
+// of them then.
+func stopChildren(pid int) {
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid)) // none when it has ended
+	for _, task := range tasks {
+		for !stands(fmt.Sprintf("/proc/%d/task/%s/stat", pid, task.Name())) {
+			time.Sleep(time.Millisecond)
 		}
 	}
-	return err
+	for _, child := range childrenOf(pid) {
+		if syscall.Kill(child, syscall.SIGSTOP) == nil { // one that has ended is nobody's loss
+			stopChildren(child)
+		}
+	}
 }
 
 func resume(p *os.Process) error { return signalTree(p, syscall.SIGCONT) }
@@ -127,8 +138,17 @@ func signalTree(p *os.Process, signal syscall.Signal) error {
 	return err
 }
 
-// children returns the process ids of the children of all threads of pid, and theirs.
+// children returns the process ids of the children of pid, and theirs.
 func children(pid int) []int {
+	var all []int
+	for _, child := range childrenOf(pid) {
+		all = append(append(all, child), children(child)...)
+	}
+	return all
+}
+
+// childrenOf returns the process ids of the children of all threads of pid.
+func childrenOf(pid int) []int {
 	var all []int
 	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid)) // none when it has ended
 	for _, task := range tasks {
@@ -136,7 +156,6 @@ func children(pid int) []int {
 		for field := range strings.FieldsSeq(string(text)) {
 			if child, err := strconv.Atoi(field); err == nil {
 				all = append(all, child)
-				all = append(all, children(child)...)
 			}
 		}
 	}
