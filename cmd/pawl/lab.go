@@ -158,6 +158,9 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 	reports := &labReports{out: cmd.OutOrStdout(), form: flags.form, page: page, scenario: session.Scenario, brief: flags.repeat > 1}
 	for range flags.repeat {
 		report, err := runSession(ctx, session)
+		if err != nil {
+			reports.unfinished(report)
+		}
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return exitWith(code(), "interrupted; the workers are stopped and the temporary files removed")

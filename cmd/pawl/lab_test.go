@@ -138,6 +138,22 @@ func TestLabInterrupted(t *testing.T) {
 	}
 }
 
+// What was done until Ctrl-C is printed, for people.
+func TestLabUnfinished(t *testing.T) {
+	for form, want := range map[string]string{"table": "unfinished; these runs were done:\n\nflashsale: --stock", "json": ""} {
+		t.Run(form, func(t *testing.T) {
+			s := newSandbox(t)
+			p := s.start("lab", "flashsale", "--strategy", "conditional,pawl", "--buyers", "4000", "--stock", "4000", "--faults", "none", "-o", form)
+			eventually(t, func() bool { return strings.Contains(p.errText(), "run 2 of 2") })
+			p.signal(syscall.SIGINT)
+			got := p.wantCode(codeSignalOffset + int(syscall.SIGINT))
+			if !strings.HasPrefix(got.stdout, want) || (got.stdout == "") != (want == "") {
+				t.Errorf("stdout %q, want %q", got.stdout, want)
+			}
+		})
+	}
+}
+
 // tempDir makes the folder for temporary files of the commands.
 func (s *sandbox) tempDir() string {
 	s.t.Helper()

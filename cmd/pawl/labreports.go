@@ -38,6 +38,16 @@ func (r *labReports) add(report *lab.Report) error {
 	return report.WriteTable(r.out)
 }
 
+// unfinished prints what a session has done that ended early, for people: it may be the
+// work of some minutes. Whoever reads JSON or the page gets all or nothing.
+func (r *labReports) unfinished(report *lab.Report) {
+	if report == nil || len(report.Runs) == 0 || r.form == outputJSON || r.brief {
+		return
+	}
+	fmt.Fprint(r.out, "unfinished; these runs were done:\n\n")
+	_ = report.WriteTable(r.out) // what ended it is told, too
+}
+
 // besides says what else there is to know of a report in which nothing broke.
 func besides(report *lab.Report) string {
 	hidden, failed := 0, 0

@@ -81,8 +81,9 @@ type Session struct {
 }
 
 // Run runs everything and reports it, as often as it is called: first what has no fault, one run after another, so
-// that nothing but its own processes slows a run down; then the rest. It ends early when ctx does, with its cause. No
-// process and no temporary file is left behind.
+// that nothing but its own processes slows a run down; then the rest. It ends early when ctx does, with its cause, or
+// when a run cannot be done. Then the report has the runs that were done; it is nil when none could begin. No process
+// and no temporary file is left behind.
 func (s *Session) Run(ctx context.Context) (*Report, error) {
 	dir, err := os.MkdirTemp("", "pawl-lab-")
 	if err != nil {
@@ -102,14 +103,14 @@ func (s *Session) Run(ctx context.Context) (*Report, error) {
 		Stock: s.Stock, Products: s.Products, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
 		Seed: s.Seed, TTL: s.TTL.Milliseconds(), Machine: machine(), Version: s.lanes[0].db.version(ctx), Left: s.leftOut(),
 	}
-	if err := s.runPlan(ctx); err != nil {
-		return nil, err
-	}
+	err = s.runPlan(ctx)
 	for _, r := range s.plan {
-		report.Runs = append(report.Runs, r.result)
+		if r.progress.Result != nil {
+			report.Runs = append(report.Runs, r.result)
+		}
 	}
 	report.Moral = s.Scenario.Moral(report)
-	return report, nil
+	return report, err
 }
 
 func (s *Session) defaults() {

@@ -135,6 +135,32 @@ func TestSessionInterrupted(t *testing.T) {
 	}
 }
 
+// What was done before a session is interrupted, or cannot go on, is reported.
+func TestSessionUnfinished(t *testing.T) {
+	t.Parallel()
+	interrupted := errors.New("interrupted")
+	for second, want := range map[string]string{"hang": "interrupted", "crash": "exit status 3"} {
+		t.Run(second, func(t *testing.T) {
+			t.Parallel()
+			s := testSession(t, "order,"+second, None, time.Minute)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			s.Progress = func(now Progress) {
+				if second == "hang" && now.Runs[1].UnderWay() {
+					cancel(interrupted)
+				}
+			}
+			report, err := s.Run(ctx)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want %q", err, want)
+			}
+			if report == nil || len(report.Runs) != 1 || report.Runs[0].Strategy != "order" || report.Runs[0].Sold != 12 {
+				t.Errorf("report %+v, want that of the first run", report)
+			}
+		})
+	}
+}
+
 // What is left out is told once for each thing that would bring it in.
 func TestSessionLeavesOut(t *testing.T) {
 	t.Parallel()
