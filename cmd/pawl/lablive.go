@@ -80,7 +80,8 @@ func (r *liveRow) has(fault lab.Fault) bool {
 	return ok
 }
 
-// activity orders rows: those under way come last, and before them what began last.
+// activity says how much a row is worth to be seen: one that is under way more than all
+// others, and of these the one whose latest run has begun last.
 func (r *liveRow) activity() (busy, latest int) {
 	for _, run := range r.runs {
 		latest = max(latest, run.Turn)
@@ -120,10 +121,11 @@ type liveColumns struct {
 
 func newLiveColumns(rows []liveRow) liveColumns {
 	c := liveColumns{name: len("STRATEGY")}
-	several := slices.ContainsFunc(rows, func(r liveRow) bool { return r.locks != "" && r.locks != "sqlite" })
+	// Without servers there is one lock file, of which nothing need be said.
+	named := slices.ContainsFunc(rows, func(r liveRow) bool { return r.locks != "" && r.locks != "sqlite" })
 	for _, r := range rows {
 		c.name = max(c.name, len(r.name))
-		if several {
+		if named {
 			c.locks = max(c.locks, len(r.locks), len("LOCKS"))
 		}
 	}
