@@ -151,7 +151,10 @@ func runScenario(cmd *cobra.Command, session *lab.Session, flags labFlags) error
 	ctx, stop, code := untilEnded(cmd.Context())
 	defer stop()
 	closeServers, err := useServers(ctx, session, flags)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return exitWith(code(), "interrupted; the servers are stopped")
+	case err != nil:
 		return err
 	}
 	defer closeServers()

@@ -41,7 +41,7 @@ func (r *labReports) add(report *lab.Report) error {
 // unfinished prints what a session has done that ended early, for people: it may be the
 // work of some minutes. Whoever reads JSON or the page gets all or nothing.
 func (r *labReports) unfinished(report *lab.Report) {
-	if report == nil || len(report.Runs) == 0 || r.form == outputJSON || r.brief {
+	if report == nil || len(report.Runs) == 0 || r.form == outputJSON || r.brief && len(report.Contradictions()) == 0 {
 		return
 	}
 	fmt.Fprint(r.out, "unfinished; these runs were done:\n\n")
@@ -50,16 +50,22 @@ func (r *labReports) unfinished(report *lab.Report) {
 
 // besides says what else there is to know of a report in which nothing broke.
 func besides(report *lab.Report) string {
-	hidden, failed := 0, 0
+	hidden, failed, missed := 0, 0, 0
 	for _, run := range report.Runs {
 		failed += run.Failed
 		if run.NotShown() {
 			hidden++
 		}
+		if run.Faults != lab.None && !run.Struck {
+			missed++
+		}
 	}
 	text := ""
 	if failed > 0 {
 		text += fmt.Sprintf("; %d %ss got an error", failed, report.Words.Who)
+	}
+	if missed > 0 {
+		text += fmt.Sprintf("; faults that found nobody: %d", missed)
 	}
 	if hidden > 0 {
 		text += fmt.Sprintf("; expected breaks that did not show: %d", hidden)

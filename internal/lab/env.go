@@ -126,8 +126,8 @@ func (e *Env) Held(buyer int, token uint64) (left func()) {
 
 // Failpoint lets the fault of this run strike if it is due at p: it blocks until the
 // process is killed, or has been struck and told to go on. One worker of a run is
-// struck, once.
-func (e *Env) Failpoint(p Point) {
+// struck, once. ctx is what the buyer is served with.
+func (e *Env) Failpoint(ctx context.Context, p Point) {
 	fault := e.Setup.Fault
 	if fault == None {
 		return
@@ -144,8 +144,21 @@ func (e *Env) Failpoint(p Point) {
 		e.gate.Lock()
 		defer e.gate.Unlock()
 	}
-	e.out.say(message{Kind: kindAt, At: time.Now()})
+	e.out.say(message{Kind: kindAt, Buyer: buyerOf(ctx), At: time.Now()})
 	<-e.resume
+}
+
+// buyerKey is the key of a buyer in a context.
+type buyerKey struct{}
+
+func withBuyer(ctx context.Context, buyer int) context.Context {
+	return context.WithValue(ctx, buyerKey{}, buyer)
+}
+
+// buyerOf returns whom ctx is for, or 0.
+func buyerOf(ctx context.Context) int {
+	buyer, _ := ctx.Value(buyerKey{}).(int)
+	return buyer
 }
 
 // next reports whether this is the one after whom the fault has struck, at a point where

@@ -65,7 +65,7 @@ const (
 	LosesUpdates Outcome = "loses updates"
 	// Duplicates: something is there more than once.
 	Duplicates Outcome = "duplicates"
-	// Stuck: somebody got no answer in time.
+	// Stuck: somebody got no answer in time, or an error; or all gave up.
 	Stuck Outcome = "stuck"
 )
 
@@ -111,6 +111,10 @@ type Setup struct {
 	DB fence.Dialect
 }
 
+// forgets reports whether the lock server loses its locks in a restart: the lab starts Redis
+// without persistence.
+func (s Setup) forgets() bool { return strings.HasPrefix(s.Locks, "redis") }
+
 // AtOnce is how many buyers are served at the same time.
 func (s Setup) AtOnce() int { return min(s.Procs*s.Clients, s.Buyers) }
 
@@ -128,9 +132,12 @@ type Scenario struct {
 	Prepare func(ctx context.Context, db *DB, setup Setup) error
 	// Count reads from the rows what has come of it.
 	Count func(ctx context.Context, db *DB, setup Setup) (Counts, error)
-	// Served reports whether the rows show what a buyer wanted. A buyer whose process
-	// was killed asks for that before trying again.
-	Served func(ctx context.Context, db *DB, buyer int) (bool, error)
+	// Served is a SELECT of the buyers who have what they wanted, called buyer, each as often
+	// as the rows show it.
+	Served string
+	// Key returns what a buyer wants, of several things of a kind: those of different keys are
+	// not in each other's way. nil means that there is one thing.
+	Key func(setup Setup, buyer int) int
 	// Moral says in a line what a report shows, or "" where it does not show it.
 	Moral func(r *Report) string
 }
@@ -142,6 +149,8 @@ type Strategy struct {
 	Why  string // why it holds or breaks: one or two sentences
 	// Needs is what it works on besides the database.
 	Needs Needs
+	// OneLock: those who want different things are in each other's way, too.
+	OneLock bool
 	// Shared: it takes shared locks, which not every lock server has.
 	Shared bool
 	// On are the databases that it is for; nil is all.

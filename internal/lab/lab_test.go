@@ -19,6 +19,10 @@ func TestVerdict(t *testing.T) {
 	yes := func(n int) tally { return tally{bought: make([]time.Duration, n)} }
 	stuckOne := yes(10)
 	stuckOne.stuck = 1
+	unbackedOne := yes(10)
+	unbackedOne.unbacked = 1
+	failedOne, gaveUp := yes(9), yes(9)
+	failedOne.failed, gaveUp.gaveUp = 1, 1
 	silent := yes(10)
 	silent.unanswered = 2
 	tests := []struct {
@@ -35,8 +39,11 @@ func TestVerdict(t *testing.T) {
 		{"one update lost", Counts{Sold: 5, Left: 6, Drift: 1}, yes(5), Result{Lost: 1, Outcome: LosesUpdates}},
 		{"updates lost and oversold", Counts{Sold: 30, Drift: 20, Oversold: 20}, yes(30), Result{Oversold: 20, Lost: 20, Outcome: Oversells}},
 		{"one twice", Counts{Sold: 10, Doubled: 1}, yes(10), Result{Doubled: 1, Outcome: Duplicates}},
-		{"told yes without an order", Counts{Sold: 9, Left: 1}, yes(10), Result{Unbacked: 1, Outcome: LosesUpdates}},
+		{"told yes without an order", Counts{Sold: 10}, unbackedOne, Result{Unbacked: 1, Outcome: LosesUpdates}},
 		{"stuck", Counts{Sold: 10}, stuckOne, Result{Stuck: 1, Outcome: Stuck}},
+		{"one got an error", Counts{Sold: 9, Left: 1}, failedOne, Result{Outcome: Stuck}},
+		{"one gave up", Counts{Sold: 9, Left: 1}, gaveUp, Result{Outcome: Holds}},
+		{"all gave up", Counts{Left: 10}, tally{gaveUp: 40}, Result{Outcome: Stuck}},
 		{"without an answer", Counts{Sold: 10}, silent, Result{Stuck: 2, Outcome: Stuck}},
 	}
 	for _, tt := range tests {
@@ -52,8 +59,8 @@ func TestVerdict(t *testing.T) {
 			if (got.Verdict == Safe) != (got.Outcome == Holds) || got.Expected != got.Verdict {
 				t.Errorf("%s is %s", got.Outcome, got.Verdict)
 			}
-			if got.Contradicts() || got.NotShown() || got.Note != "" {
-				t.Errorf("as expected, but noted: %q", got.Note)
+			if got.Contradicts() || got.NotShown() {
+				t.Errorf("as expected, but noted: %q", got.note(Words{}.Filled()))
 			}
 		})
 	}
@@ -77,12 +84,46 @@ func TestExpectation(t *testing.T) {
 	}
 }
 
+// A server that keeps its locks and is soon back may hold in a restart; one that forgets
+// them is expected not to, and so is a recipe of one's own on any.
+func TestMayHold(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		needs Needs
+		locks string
+		fault Fault
+		want  bool
+	}{
+		{PawlLocks, "postgres", Restart, true}, {PawlLocks, "redis", Restart, false}, {PawlLocks, "rediss", Restart, false},
+		{PawlLocks, "etcd", Cut, false}, {RawRedis, "redis", Restart, false}, {NoLocks, "", Kill, false},
+	} {
+		strategy := Strategy{Needs: tt.needs, Expect: func(Setup) Outcome { return Oversells }}
+		r := newResult(strategy, Setup{Stock: 1, Locks: tt.locks, Fault: tt.fault}, Counts{Sold: 1}, &tally{struck: true})
+		if r.NotShown() == tt.want {
+			t.Errorf("%v on %q under %s: may hold %t, want %t", tt.needs, tt.locks, tt.fault, !r.NotShown(), tt.want)
+		}
+	}
+}
+
+// What is needed to run it again is in the first line.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	r := Report{Stock: 1, Buyers: 2, Products: 1, Procs: 3, Clients: 4, Seed: 5}
+	if got, want := r.flags(), "--stock 1 --buyers 2 --procs 3 --clients 4 --seed 5"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.Products, r.Limit = 6, 7
+	if got, want := r.flags(), "--stock 1 --buyers 2 --products 6 --limit 7 --procs 3 --clients 4 --seed 5"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // A fault that found nobody is told: the run says nothing of the fault then.
 func TestNoteOfAFaultThatDidNotStrike(t *testing.T) {
 	t.Parallel()
 	r := newResult(Strategy{Expect: func(Setup) Outcome { return Holds }}, Setup{Stock: 1, Fault: Pause}, Counts{Left: 1}, &tally{})
-	if want := "nobody reached the failpoint, so there was no pause"; r.Note != want {
-		t.Errorf("note %q, want %q", r.Note, want)
+	if want := "nobody reached the failpoint, so there was no pause"; r.note(Words{}) != want {
+		t.Errorf("note %q, want %q", r.note(Words{}), want)
 	}
 }
 

@@ -40,7 +40,10 @@ func (l *LockServer) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.traits, l.version = locks.Traits(), versionOf(ctx, locks)
+	l.traits = locks.Traits()
+	if l.version == "" { // of an earlier time of a session that is repeated
+		l.version = versionOf(ctx, locks)
+	}
 	return locks.Close()
 }
 

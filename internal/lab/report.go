@@ -19,6 +19,7 @@ type Report struct {
 	Backends []string `json:"backends"` // each lock server's URL and version
 	Stock    int      `json:"stock"`
 	Products int      `json:"products"`
+	Limit    int      `json:"limit,omitempty"` // 0 is any number
 	Buyers   int      `json:"buyers"`
 	Procs    int      `json:"procs"`
 	Clients  int      `json:"clients"`
@@ -60,8 +61,8 @@ func (r *Report) Find(strategy string, fault Fault) (Result, bool) {
 // WriteTable writes the report for people, in lines of at most 100 columns.
 func (r *Report) WriteTable(w io.Writer) error {
 	out := &printer{w: w}
-	out.f("%s: --stock %d --buyers %d --procs %d --clients %d --seed %d\n",
-		r.Scenario, r.Stock, r.Buyers, r.Procs, r.Clients, r.Seed)
+	out.f("%s: %s\n", r.Scenario, r.flags())
+	out.f("machine  %s\n", r.Machine)
 	out.f("database %s (%s)\n", r.DB, r.Version)
 	for _, backend := range r.Backends {
 		out.f("locks    %s\n", backend)
@@ -71,6 +72,18 @@ func (r *Report) WriteTable(w io.Writer) error {
 	r.explain(out)
 	r.conclude(out)
 	return out.err
+}
+
+// flags are those by which the run is repeated.
+func (r *Report) flags() string {
+	text := fmt.Sprintf("--stock %d --buyers %d ", r.Stock, r.Buyers)
+	if r.Products > 1 {
+		text += fmt.Sprintf("--products %d ", r.Products)
+	}
+	if r.Limit > 0 {
+		text += fmt.Sprintf("--limit %d ", r.Limit)
+	}
+	return text + fmt.Sprintf("--procs %d --clients %d --seed %d", r.Procs, r.Clients, r.Seed)
 }
 
 func (r *Report) table(out *printer) {

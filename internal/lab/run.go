@@ -61,9 +61,16 @@ func (r *run) do(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("count the rows: %w", err)
 	}
+	has, err := r.session.Scenario.readServed(ctx, r.lane.db)
+	if err != nil {
+		return fmt.Errorf("read who is served: %w", err)
+	}
+	counts.Doubled += has.doubled()
+	r.tally.unbacked = has.missing(r.tally.yes)
 	r.tally.unanswered = r.unanswered()
 	r.tally.struck = r.strike != nil
 	r.result = newResult(r.strategy, r.setup, counts, &r.tally)
+	r.result.Note = r.result.note(r.session.Scenario.Words.Filled())
 	r.result.Timeline = r.recorder.timeline()
 	return nil
 }
@@ -138,7 +145,7 @@ func (r *run) handle(ev event) error {
 	case kindNext:
 		r.heldUp(ev.proc)
 	case kindHeld:
-		r.recorder.held(ev.proc.number, ev.message)
+		r.recorder.held(ev.proc.number, r.key(ev.Buyer), ev.message)
 	case kindLeft:
 		r.recorder.left(ev.proc.number, ev.message)
 	case kindRefused:
@@ -177,19 +184,27 @@ func (r *run) answer(ev event) {
 	if ev.Answer != stuck {
 		r.alive = time.Now()
 	}
-	// What others did before the lock ran out they did beside the struck one, under locks
-	// of other names; what matters to it comes later.
 	s := r.strike
-	if s == nil || ev.Answer != Bought {
+	if s == nil || ev.Answer != Bought || r.key(ev.Buyer) != s.key {
 		return
 	}
+	// Who had bought before the lock ran out is told so a little later.
 	if ev.proc != s.proc && time.Since(s.since) > r.job.TTL {
 		s.bought++
 	}
 	s.sold()
 }
 
-// exited replaces a process that the fault has killed; its buyers try again there.
+// key returns what a buyer wants, as a number: those of one key are in each other's way.
+func (r *run) key(buyer int) int {
+	if key := r.session.Scenario.Key; key != nil && !r.strategy.OneLock {
+		return key(r.setup, buyer)
+	}
+	return 0
+}
+
+// exited replaces a process that the fault has killed: its buyers try again there, and what
+// it has left to do for others is done.
 func (r *run) exited(ev event) error {
 	ev.proc.exited = true
 	_ = ev.proc.in.Close()
@@ -199,7 +214,7 @@ func (r *run) exited(ev event) error {
 		r.recorder.died(ev.proc.number, r.strike.since)
 	}
 	switch {
-	case ev.proc.killed && len(ev.proc.buyers) > 0:
+	case ev.proc.killed:
 		buyers := ev.proc.buyers
 		ev.proc.buyers = nil
 		return r.start(buyers, true)
@@ -238,6 +253,8 @@ func (r *run) unanswered() int {
 type tally struct {
 	begin      time.Time
 	bought     []time.Duration // how long each took
+	yes        []int           // who they are
+	unbacked   int             // those of them who do not have it
 	lastYes    time.Time       // the last time that a buyer was told yes
 	lastWrote  time.Time       // and that orders were written behind their answers, or zero
 	soldOut    int             // or were told that they have enough
@@ -256,7 +273,7 @@ func (t *tally) add(m message) {
 	t.retries += int(m.Retries)
 	switch m.Answer {
 	case Bought:
-		t.bought = append(t.bought, m.Took)
+		t.bought, t.yes = append(t.bought, m.Took), append(t.yes, m.Buyer)
 		t.lastYes = time.Now()
 	case SoldOut, OverLimit:
 		t.soldOut++

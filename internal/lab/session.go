@@ -100,7 +100,7 @@ func (s *Session) Run(ctx context.Context) (*Report, error) {
 		Scenario: s.Scenario.Name,
 		Words:    s.Scenario.Words.Filled(),
 		DB:       redacted(s.lanes[0].url), Backends: s.lockNames(),
-		Stock: s.Stock, Products: s.Products, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
+		Stock: s.Stock, Products: s.Products, Limit: s.Limit, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
 		Seed: s.Seed, TTL: s.TTL.Milliseconds(), Machine: machine(), Version: s.lanes[0].db.version(ctx), Left: s.leftOut(),
 	}
 	err = s.runPlan(ctx)
@@ -154,8 +154,7 @@ func (s *Session) newRun(strategy Strategy, locks *LockServer, fault Fault) *run
 		Stock: s.Stock, Products: s.Products, Limit: s.Limit, Buyers: s.Buyers, Procs: s.Procs, Clients: s.Clients,
 		Fault: fault, Locks: locks.scheme(), DB: s.dialect(),
 	}
-	ttl, patience := s.times(strategy, setup)
-	ttl = locks.ttl(ttl)
+	ttl, patience := s.times(strategy, setup, locks)
 	id := rand.Text()
 	r := &run{session: s, strategy: strategy, locks: locks, setup: setup}
 	r.progress = RunProgress{Strategy: strategy.Name, Locks: setup.Locks, Fault: fault}
@@ -184,7 +183,7 @@ func hash(text string) uint64 {
 
 // times returns the TTL of locks in a run and the patience of its buyers. They are
 // short where nothing hangs on them, so that a session does not last for ever.
-func (s *Session) times(strategy Strategy, setup Setup) (ttl, patience time.Duration) {
+func (s *Session) times(strategy Strategy, setup Setup, locks *LockServer) (ttl, patience time.Duration) {
 	ttl, patience = s.TTL, s.Patience
 	switch {
 	case setup.Fault == None:
@@ -193,6 +192,9 @@ func (s *Session) times(strategy Strategy, setup Setup) (ttl, patience time.Dura
 		ttl *= 2 // nobody renews: on a busy machine, those who live would lose theirs too
 	case strategy.Needs == NoLocks:
 		ttl /= 4 // nothing expires; a fault need only be long enough for others to sell
+	}
+	if ttl = locks.ttl(ttl); setup.Fault != None {
+		patience = max(patience, 3*ttl) // a fault lasts longer than the TTL, which some servers fix
 	}
 	if setup.Fault.onServer() {
 		patience *= 2 // a server that starts again, or is looked for, has everybody wait

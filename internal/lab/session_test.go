@@ -19,10 +19,10 @@ import (
 // orderOf writes an order for each buyer, and passes both failpoints.
 func orderOf(env *Env) Serve {
 	return func(ctx context.Context, buyer int) (Answer, error) {
-		env.Failpoint(BeforeWrite)
+		env.Failpoint(ctx, BeforeWrite)
 		return Bought, env.Tx(ctx, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?)", buyer)
-			env.Failpoint(InsideWrite)
+			env.Failpoint(ctx, InsideWrite)
 			return err
 		})
 	}
@@ -60,9 +60,10 @@ func TestSession(t *testing.T) {
 		{"order", Slow, long, Result{Sold: 12, Left: 8, Verdict: Safe, Struck: true}},
 		{"hang", None, short, Result{Left: 20, Stuck: 12, Verdict: Broken}},
 		{"deaf", None, short, Result{Left: 20, Stuck: 12, Verdict: Broken}},
-		{"fail", None, long, Result{Left: 20, Failed: 12, Unsold: 20, FirstError: "no luck", Verdict: Safe}},
+		{"fail", None, long, Result{Left: 20, Failed: 12, Unsold: 20, FirstError: "no luck", Verdict: Broken}},
 		{"discard", None, long, Result{Left: 20, Discarded: 12, Verdict: Safe}},
-		{"again", None, long, Result{Left: 20, GaveUp: 12, Unsold: 20, Retries: 24, Verdict: Safe}},
+		{"again", None, long, Result{Left: 20, GaveUp: 12, Unsold: 20, Retries: 24, Verdict: Broken}},
+		{"mixed", None, long, Result{Sold: 12, Left: 8, Doubled: 6, Unbacked: 6, Verdict: Broken}},
 		{"lie", None, long, Result{Left: 20, Unbacked: 12, Verdict: Broken}},
 	}
 	for _, tt := range tests {

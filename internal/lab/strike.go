@@ -8,21 +8,22 @@ import (
 // strike is the fault of a run, once it has struck.
 type strike struct {
 	proc   *proc
+	key    int // of what whom it has struck wants
 	since  time.Time
 	nudge  time.Time // when a paused process is let go for a moment
 	loose  bool      // it is let go for that moment
 	cut    bool      // the lock server is out of reach
-	bought int       // orders of the others since then, once the lock has run out
+	bought int       // orders of others for the same since then, once the lock has run out
 	over   bool      // whom it has struck has been told to go on
 	next   *proc     // where the one after is held up, or nil
-	sales  int       // orders since the next one is
+	sales  int       // orders for the same since the next one is
 }
 
 // hit lets the fault strike a process that waits at the failpoint.
 func (r *run) hit(ev event) error {
 	p := ev.proc
-	r.strike = &strike{proc: p, since: time.Now(), nudge: time.Now().Add(3 * r.job.TTL)}
-	r.recorder.strike(p.number, ev.At)
+	r.strike = &strike{proc: p, key: r.key(ev.Buyer), since: time.Now(), nudge: time.Now().Add(3 * r.job.TTL)}
+	r.recorder.strike(stay{p.number, ev.Buyer}, r.strike.key, ev.At)
 	switch r.setup.Fault {
 	case Kill:
 		p.killed = true
@@ -89,7 +90,7 @@ func (r *run) lift(now time.Time) error {
 		return nil
 	}
 	r.mend(s)
-	if s.bought >= r.enough() || r.othersIdle() || now.Sub(s.since) > r.longest() {
+	if s.bought > 0 || r.othersIdle() || now.Sub(s.since) > r.longest() {
 		r.goOn(now)
 		if r.setup.Fault != Pause {
 			return nil
@@ -101,10 +102,6 @@ func (r *run) lift(now time.Time) error {
 	}
 	return s.shake(now, 3*r.job.TTL)
 }
-
-// enough is how many orders of others mean that one was for the same product as that of whom
-// the fault has struck: with one product each is, and with several all but certainly.
-func (r *run) enough() int { return 4*r.setup.Products - 3 }
 
 // longest is how long a fault lasts while nobody sells: long enough to see that nobody
 // does.

@@ -1,6 +1,10 @@
 package lab
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Timeline is who was in the critical section around a fault.
 type Timeline struct {
@@ -34,31 +38,41 @@ const (
 	spansAfter  = 40
 )
 
-// recorder gathers a timeline.
+// recorder gathers a timeline: of the stays of those who want the same as whom the fault
+// strikes. The others are not in each other's way.
 type recorder struct {
-	open   map[stay]Span
-	spans  []Span
+	open   map[stay]keyed
+	spans  []keyed
 	marks  []Mark
 	struck time.Time
-	after  int // spans that have begun since
+	who    stay // whom the fault has struck
+	key    int  // of what that one wants
+	after  int  // spans that have begun since
 }
 
 // stay tells the stays apart that are under way.
 type stay struct{ process, buyer int }
 
+// keyed is a span and the key of what is wanted there.
+type keyed struct {
+	Span
+	key int
+}
+
 func sinceStart(t time.Time) float64 { return float64(t.UnixMicro()) / 1000 }
 
-func (r *recorder) held(process int, m message) {
-	if r.after >= spansAfter {
-		return
-	}
+func (r *recorder) held(process, key int, m message) {
 	if !r.struck.IsZero() {
+		if key != r.key || r.after >= spansAfter {
+			return
+		}
 		r.after++
 	}
 	if r.open == nil {
-		r.open = make(map[stay]Span)
+		r.open = make(map[stay]keyed)
 	}
-	r.open[stay{process, m.Buyer}] = Span{Process: process, Buyer: m.Buyer, Token: m.Token, From: sinceStart(m.At)}
+	span := Span{Process: process, Buyer: m.Buyer, Token: m.Token, From: sinceStart(m.At)}
+	r.open[stay{process, m.Buyer}] = keyed{span, key}
 }
 
 func (r *recorder) left(process int, m message) {
@@ -73,8 +87,24 @@ func (r *recorder) close(s stay, at time.Time, died bool) {
 	delete(r.open, s)
 	span.To, span.Died = sinceStart(at), died
 	r.spans = append(r.spans, span)
-	if r.struck.IsZero() && len(r.spans) > spansBefore {
-		r.spans = r.spans[1:]
+	if r.struck.IsZero() {
+		r.forget(span.key)
+	}
+}
+
+// forget drops the oldest span of key when there are more than are of interest.
+func (r *recorder) forget(key int) {
+	first, n := -1, 0
+	for i, s := range r.spans {
+		if s.key != key {
+			continue
+		}
+		if n++; first < 0 {
+			first = i
+		}
+	}
+	if n > spansBefore {
+		r.spans = slices.Delete(r.spans, first, first+1)
 	}
 }
 
@@ -87,14 +117,22 @@ func (r *recorder) died(process int, at time.Time) {
 	}
 }
 
-// strike notes the fault.
-func (r *recorder) strike(process int, at time.Time) {
-	r.struck = at
-	r.mark("struck", process, 0, at)
+// strike notes the fault, and drops what others do who want something else.
+func (r *recorder) strike(who stay, key int, at time.Time) {
+	r.struck, r.who, r.key = at, who, key
+	r.spans = slices.DeleteFunc(r.spans, func(s keyed) bool { return s.key != key })
+	maps.DeleteFunc(r.open, func(_ stay, s keyed) bool { return s.key != key })
+	r.mark("struck", who.process, 0, at)
 }
 
 func (r *recorder) mark(kind string, process int, token uint64, at time.Time) {
 	r.marks = append(r.marks, Mark{Kind: kind, Process: process, Token: token, At: sinceStart(at)})
+}
+
+// isStruck reports whether the fault, at 0, has struck the stay. Where it is not known for
+// whom that was, as with one who writes for many, the process is enough.
+func (r *recorder) isStruck(s *Span) bool {
+	return s.Process == r.who.process && (s.Buyer == r.who.buyer || r.who.buyer == 0) && s.From <= 0 && s.To >= 0
 }
 
 // timeline returns what was gathered, or nil without a fault that has struck.
@@ -103,15 +141,20 @@ func (r *recorder) timeline() *Timeline {
 		return nil
 	}
 	zero := sinceStart(r.struck)
-	t := &Timeline{Spans: r.spans, Marks: r.marks}
-	process := t.Marks[0].Process
-	for i := range t.Spans {
-		s := &t.Spans[i]
+	t := &Timeline{}
+	tokens := map[uint64]bool{0: true}
+	for _, k := range r.spans {
+		s := k.Span
 		s.From, s.To = s.From-zero, s.To-zero
-		s.Struck = s.Process == process && s.From <= 0 && s.To >= 0
+		s.Struck = r.isStruck(&s)
+		tokens[s.Token] = true
+		t.Spans = append(t.Spans, s)
 	}
-	for i := range t.Marks {
-		t.Marks[i].At -= zero
+	for _, m := range r.marks {
+		m.At -= zero
+		if tokens[m.Token] { // one that was refused elsewhere is of another line
+			t.Marks = append(t.Marks, m)
+		}
 	}
 	return t
 }

@@ -40,8 +40,8 @@ func once[L Lease](take func() (L, error), work func(L) (Answer, error)) (Answer
 // LastLook is the last look at a lock before the write: it returns why the lock is lost, or
 // nil. Whom the fault makes slow is so before it, and not as others are after it: a holder
 // that runs is told when its lock could not be renewed, and only has to look.
-func (e *Env) LastLook(lease Lease) error {
-	e.Failpoint(BeforeLook)
+func (e *Env) LastLook(ctx context.Context, lease Lease) error {
+	e.Failpoint(ctx, BeforeLook)
 	return StillHeld(lease)
 }
 
@@ -65,9 +65,9 @@ func (e *Env) Fenced(token uint64, err error) error {
 // OutlivesLock reports whether the fault takes a lock that is renewed away from a holder
 // that has looked at it for the last time and is about to write.
 //
-// A restart does on Redis, which the lab starts without persistence. The others keep
-// their locks, but only a server that is back within the TTL leaves the holder its lock.
-// So theory promises nothing there either, and a run that held anyway is noted.
+// A restart does on Redis, which forgets. The others keep their locks, but only a server that
+// is back within the TTL leaves the holder its lock. So theory promises nothing there
+// either, and a run may hold: see Result.MayHold.
 func (s Setup) OutlivesLock() bool {
 	return s.Fault == Pause || s.Fault == Cut || s.Fault == Restart
 }

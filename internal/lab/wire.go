@@ -23,7 +23,6 @@ type job struct {
 	Think    time.Duration // how long a buyer thinks about the price, on average
 	Claim    string        // file that whom the fault strikes has made
 	Passes   int           // so often the failpoint is passed before it strikes
-	Seed     uint64
 }
 
 // The lines that follow the job.

@@ -34,6 +34,10 @@ func Work(scenarios []*Scenario, in io.Reader, out io.Writer) error {
 	return err
 }
 
+// settling is how long a worker waits that serves the buyers of one that was killed: a COMMIT
+// that the other had sent may not be done yet, and whoever looked now would buy twice.
+const settling = 200 * time.Millisecond
+
 func work(scenarios []*Scenario, in io.Reader, out *speaker) error {
 	lines := bufio.NewReader(in)
 	var j job
@@ -49,6 +53,9 @@ func work(scenarios []*Scenario, in io.Reader, out *speaker) error {
 	go w.listen(lines, begin)
 	out.say(message{Kind: kindReady})
 	<-begin
+	if j.Again {
+		time.Sleep(settling)
+	}
 	w.serveAll()
 	return errors.Join(w.env.end(), w.env.close())
 }
@@ -87,6 +94,7 @@ func (e *Env) openLocks(ctx context.Context, needs Needs) (err error) {
 	case RawRedis:
 		var opts *redis.Options
 		if opts, err = redis.ParseURL(e.job.Locks); err == nil {
+			opts.ContextTimeoutEnabled = true // or a deadline ends no call that waits for a server
 			e.Redis = redis.NewClient(opts)
 		}
 	}
@@ -171,7 +179,7 @@ func (w *worker) answer(buyer int) message {
 	ctx, cancel := context.WithTimeout(context.Background(), w.env.job.Patience)
 	defer cancel()
 	sent := time.Now()
-	answer, err := w.attempt(ctx, buyer)
+	answer, err := w.attempt(withBuyer(ctx, buyer), buyer)
 	m := message{Kind: kindAnswer, Buyer: buyer, Answer: answer, Took: time.Since(sent), Retries: w.env.retries.Swap(0)}
 	if err != nil {
 		m.Answer, m.Text = failed, err.Error()
@@ -184,7 +192,7 @@ func (w *worker) answer(buyer int) message {
 
 func (w *worker) attempt(ctx context.Context, buyer int) (Answer, error) {
 	if w.env.job.Again {
-		served, err := w.scenario.Served(ctx, w.env.DB, buyer)
+		served, err := w.scenario.serves(ctx, w.env.DB, buyer)
 		if served || err != nil {
 			return Bought, err
 		}

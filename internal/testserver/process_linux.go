@@ -60,7 +60,9 @@ func ids(name string) (uid, gid int, err error) {
 // they write to their folder and hold their ports and their shared memory. It stops the
 // server first: a child that it made between the list and the kill would live on.
 func kill(p *os.Process) error {
-	_ = pause(p) // one that has ended need not be stopped
+	if err := pause(p); err != nil {
+		return err // it has ended, and its number may be another's by now
+	}
 	children := children(p.Pid)
 	err := signalTree(p, syscall.SIGKILL)
 	for _, pid := range children {
@@ -101,9 +103,11 @@ func state(path string) string {
 
 // pause returns when every thread has stopped, which on a busy machine takes a moment.
 func pause(p *os.Process) error {
-	err := p.Signal(syscall.SIGSTOP)
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
 	stopChildren(p.Pid)
-	return err
+	return nil
 }
 
 // stopChildren waits until pid has stopped, and stops its children: there will be no more

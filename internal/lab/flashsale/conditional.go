@@ -20,8 +20,8 @@ var conditional = lab.Strategy{
 				return no, err
 			}
 			env.Think()
-			env.Failpoint(lab.BeforeWrite)
-			return answerLimited(sell(ctx, env, buyer, takeIfLeft(ctx, env, buyer, productOf(env, buyer))))
+			env.Failpoint(ctx, lab.BeforeWrite)
+			return answerLimited(sell(ctx, env, buyer, takeIfLeft(ctx, env, buyer, productOf(env.Setup, buyer))))
 		}
 	},
 }

@@ -22,9 +22,9 @@ var decrement = lab.Strategy{
 				return no, err
 			}
 			env.Think()
-			env.Failpoint(lab.BeforeWrite)
+			env.Failpoint(ctx, lab.BeforeWrite)
 			return lab.Told(sell(ctx, env, buyer, func(tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ?"), productOf(env, buyer))
+				_, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = num - 1 WHERE id = ?"), productOf(env.Setup, buyer))
 				return err
 			}))
 		}

@@ -34,7 +34,8 @@ func Scenario() *lab.Scenario {
 		},
 		Prepare: prepare,
 		Count:   count,
-		Served:  served,
+		Served:  "SELECT buyer FROM pawl_lab_orders",
+		Key:     productOf,
 		Moral:   moral,
 	}
 }

@@ -54,9 +54,9 @@ func buyInTx(ctx context.Context, env *lab.Env, buyer int, how inTx) (told lab.A
 		}
 		left = env.Held(buyer, 0)
 		env.Think()
-		env.Failpoint(lab.BeforeWrite)
+		env.Failpoint(ctx, lab.BeforeWrite)
 		told = lab.Bought
-		return write(ctx, env, tx, buyer, setNum(ctx, env, productOf(env, buyer), s.num-1))
+		return write(ctx, env, tx, buyer, setNum(ctx, env, productOf(env.Setup, buyer), s.num-1))
 	})
 	return told, err
 }

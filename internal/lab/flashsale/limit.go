@@ -53,7 +53,7 @@ func prepareLimit(ctx context.Context, db *lab.DB, setup lab.Setup) error {
 func hasEnough(ctx context.Context, env *lab.Env, q querier, buyer int) (bool, error) {
 	var n int
 	err := q.QueryRowContext(ctx, env.DB.SQL("SELECT COUNT(*) FROM pawl_lab_orders WHERE product = ? AND customer = ?"),
-		productOf(env, buyer), customerOf(env.Setup, buyer)).Scan(&n)
+		productOf(env.Setup, buyer), customerOf(env.Setup, buyer)).Scan(&n)
 	return n >= env.Setup.Limit, err
 }
 
@@ -75,7 +75,7 @@ func countIn(ctx context.Context, env *lab.Env, tx *sql.Tx, buyer int) error {
 		return nil
 	}
 	result, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_customers SET has = has + 1 WHERE product = ? AND customer = ? AND has < ?"),
-		productOf(env, buyer), customerOf(env.Setup, buyer), env.Setup.Limit)
+		productOf(env.Setup, buyer), customerOf(env.Setup, buyer), env.Setup.Limit)
 	if err = lab.OneRow(result, err); errors.Is(err, lab.ErrTooLate) {
 		return errOverLimit
 	}

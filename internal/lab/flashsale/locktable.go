@@ -22,7 +22,7 @@ var lockTable = lab.Strategy{
 	New: func(env *lab.Env) lab.Serve {
 		t := rowLocks{env}
 		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
-			name := fmt.Sprint("stock:", productOf(env, buyer))
+			name := fmt.Sprint("stock:", productOf(env.Setup, buyer))
 			if err := await(ctx, env, func() (bool, error) { return t.take(ctx, name) }); err != nil {
 				return "", err
 			}

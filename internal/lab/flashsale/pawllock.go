@@ -46,11 +46,13 @@ func underLock(env *lab.Env, g guard) lab.Serve {
 }
 
 // lockOf returns the name of the lock on what a buyer wants.
-func lockOf(env *lab.Env, buyer int) string { return fmt.Sprint(env.Lock, ":", productOf(env, buyer)) }
+func lockOf(env *lab.Env, buyer int) string {
+	return fmt.Sprint(env.Lock, ":", productOf(env.Setup, buyer))
+}
 
 // buyLocked buys for a buyer who holds lock.
 func buyLocked(ctx context.Context, env *lab.Env, buyer int, lock *pawl.Lock, g guard) (lab.Answer, error) {
-	product := productOf(env, buyer)
+	product := productOf(env.Setup, buyer)
 	defer env.Held(buyer, lock.Token())()
 	s, err := readStock(ctx, env, buyer)
 	if no := s.refusal(); err != nil || no != "" {
@@ -66,12 +68,12 @@ func buyLocked(ctx context.Context, env *lab.Env, buyer int, lock *pawl.Lock, g 
 		}
 	}
 	env.Think()
-	if err := env.LastLook(lock); err != nil {
+	if err := env.LastLook(ctx, lock); err != nil {
 		return "", err
 	}
 	// The write gets ctx and not the lock's context. That one would end some more of
 	// these writes, and not the one that has left the process already: the window
 	// gets narrower and stays.
-	env.Failpoint(lab.BeforeWrite)
+	env.Failpoint(ctx, lab.BeforeWrite)
 	return lab.Told(sell(ctx, env, buyer, g.write(ctx, lock, product, s.num-1)))
 }

@@ -24,7 +24,7 @@ var pawlTx = lab.Strategy{
 		return unlessSoldOut(env, func(ctx context.Context, buyer int) (lab.Answer, error) {
 			return env.Retry(ctx, versionTries, lab.Conflict, func() (lab.Answer, error) {
 				return buyInTx(ctx, env, buyer, inTx{first: func(tx *sql.Tx) error {
-					return lockTx(ctx, env, tx, productOf(env, buyer))
+					return lockTx(ctx, env, tx, productOf(env.Setup, buyer))
 				}})
 			})
 		})

@@ -16,7 +16,7 @@ var processMutexPerKey = lab.Strategy{
 	New: func(env *lab.Env) lab.Serve {
 		var locks sync.Map // product: *sync.Mutex
 		return func(ctx context.Context, buyer int) (lab.Answer, error) {
-			lock, _ := locks.LoadOrStore(productOf(env, buyer), new(sync.Mutex))
+			lock, _ := locks.LoadOrStore(productOf(env.Setup, buyer), new(sync.Mutex))
 			mu := lock.(*sync.Mutex)
 			mu.Lock()
 			defer mu.Unlock()

@@ -26,6 +26,6 @@ func buyByReading(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, err
 		return no, err
 	}
 	env.Think()
-	env.Failpoint(lab.BeforeWrite)
-	return lab.Told(sell(ctx, env, buyer, setNum(ctx, env, productOf(env, buyer), s.num-1)))
+	env.Failpoint(ctx, lab.BeforeWrite)
+	return lab.Told(sell(ctx, env, buyer, setNum(ctx, env, productOf(env.Setup, buyer), s.num-1)))
 }

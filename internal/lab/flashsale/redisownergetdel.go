@@ -25,7 +25,7 @@ var redisOwnerGetDel = lab.Strategy{
 				if err != nil || owner != me {
 					return
 				}
-				env.Failpoint(lab.BetweenCommands)
+				env.Failpoint(ctx, lab.BetweenCommands)
 				env.Redis.Del(ctx, key)
 			},
 		})

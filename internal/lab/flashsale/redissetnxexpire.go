@@ -26,7 +26,7 @@ var redisSetnxExpire = lab.Strategy{
 				if !got || err != nil {
 					return false, err
 				}
-				env.Failpoint(lab.BetweenCommands)
+				env.Failpoint(ctx, lab.BetweenCommands)
 				return true, env.Redis.Expire(ctx, key, env.TTL).Err()
 			},
 			give: anyDelete(env),

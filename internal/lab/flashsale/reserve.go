@@ -33,8 +33,9 @@ var reserve = lab.Strategy{
 		// The buyer is the id of the reservation: written twice, it is there once.
 		return db.ExecAll(ctx, "CREATE UNIQUE INDEX pawl_lab_orders_buyer ON pawl_lab_orders (buyer)")
 	},
-	Expect: func(s lab.Setup) lab.Outcome { return lab.LosesUpdates.If(s.Fault == lab.Restart && s.AtOnce() > 1) },
-	Early:  true, // the failpoints are in the writer, which passes them once in a batch
+	Expect:  func(s lab.Setup) lab.Outcome { return lab.LosesUpdates.If(s.Fault == lab.Restart && s.Buyers > 1) },
+	OneLock: true, // of the writer
+	Early:   true, // the failpoints are in the writer, which passes them once in a batch
 	New: func(env *lab.Env) lab.Serve {
 		d := newDesk(env)
 		ctx, cancel := context.WithTimeout(context.Background(), env.TTL)

@@ -71,7 +71,7 @@ func (d *desk) reserve(ctx context.Context, all []*reservation) {
 	pipe := d.env.Redis.Pipeline()
 	answers := make([]*redis.Cmd, len(all))
 	for i, r := range all {
-		product := productOf(d.env, r.buyer)
+		product := productOf(d.env.Setup, r.buyer)
 		answers[i] = reserveScript.EvalSha(ctx, pipe, d.keys(product),
 			r.buyer, product, customerOf(d.env.Setup, r.buyer), d.env.Setup.Limit)
 	}
@@ -96,7 +96,7 @@ func (d *desk) serve(ctx context.Context, buyer int) (lab.Answer, error) {
 			return told, nil
 		}
 		if err == nil {
-			err = d.load(ctx, productOf(d.env, buyer))
+			err = d.load(ctx, productOf(d.env.Setup, buyer))
 		}
 		if ctx.Err() != nil {
 			return "", errors.Join(ctx.Err(), err)

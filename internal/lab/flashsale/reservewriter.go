@@ -117,7 +117,8 @@ func (w *writer) round(ctx context.Context) {
 // or else new orders, or nothing after a short while.
 func (w *writer) next(ctx context.Context) ([]order, error) {
 	outbox := w.desk.outbox()
-	if time.Since(w.claimed) > w.env.TTL/2 {
+	// Often enough to find what was left soon after the TTL.
+	if time.Since(w.claimed) > w.env.TTL/8 {
 		w.claimed = time.Now()
 		left, _, err := w.env.Redis.XAutoClaim(ctx, &redis.XAutoClaimArgs{
 			Stream: outbox, Group: writers, Consumer: w.name, MinIdle: w.env.TTL, Start: "0", Count: batchSize,
@@ -172,7 +173,7 @@ func ordersOf(entries []redis.XMessage) []order {
 // cannot be written give their piece back.
 func (w *writer) write(ctx context.Context, orders []order) {
 	left := w.env.Held(orders[0].id, 0)
-	w.env.Failpoint(lab.BeforeWrite)
+	w.env.Failpoint(ctx, lab.BeforeWrite)
 	told, err := w.env.Retry(ctx, versionTries, lab.Conflict, func() (lab.Answer, error) { return "", w.insert(ctx, orders) })
 	left()
 	switch {
@@ -240,6 +241,6 @@ func (w *writer) insertOf(ctx context.Context, tx *sql.Tx, orders []order) error
 	if err != nil || n == 0 {
 		return err
 	}
-	w.env.Failpoint(lab.InsideWrite)
+	w.env.Failpoint(ctx, lab.InsideWrite)
 	return lab.OneRow(tx.ExecContext(ctx, db.SQL("UPDATE pawl_lab_stock SET num = num - ? WHERE id = ? AND num >= ?"), n, orders[0].product, n))
 }

@@ -33,7 +33,7 @@ func addStock(ctx context.Context, db *lab.DB, id, product, num int) error {
 }
 
 // productOf returns what a buyer wants.
-func productOf(env *lab.Env, buyer int) int { return buyer%env.Setup.Products + 1 }
+func productOf(s lab.Setup, buyer int) int { return buyer%s.Products + 1 }
 
 func count(ctx context.Context, db *lab.DB, setup lab.Setup) (lab.Counts, error) {
 	var c lab.Counts
@@ -56,12 +56,6 @@ func count(ctx context.Context, db *lab.DB, setup lab.Setup) (lab.Counts, error)
 	}
 	c.Doubled, err = overLimit(ctx, db, setup)
 	return c, err
-}
-
-func served(ctx context.Context, db *lab.DB, buyer int) (bool, error) {
-	var n int
-	err := db.QueryRowContext(ctx, db.SQL("SELECT COUNT(*) FROM pawl_lab_orders WHERE buyer = ?"), buyer).Scan(&n)
-	return n > 0, err
 }
 
 // stock is what a buyer reads.
@@ -96,7 +90,7 @@ func readStock(ctx context.Context, env *lab.Env, buyer int) (stock, error) {
 // or its version, speaks for them as well.
 func look(ctx context.Context, env *lab.Env, q querier, buyer int, lock string) (stock, error) {
 	var s stock
-	err := q.QueryRowContext(ctx, env.DB.SQL("SELECT num, version, changed FROM pawl_lab_stock WHERE id = ?"+lock), productOf(env, buyer)).
+	err := q.QueryRowContext(ctx, env.DB.SQL("SELECT num, version, changed FROM pawl_lab_stock WHERE id = ?"+lock), productOf(env.Setup, buyer)).
 		Scan(&s.num, &s.version, &s.changed)
 	if err != nil || env.Setup.Limit == 0 {
 		return s, err
@@ -138,9 +132,9 @@ func write(ctx context.Context, env *lab.Env, tx *sql.Tx, buyer int, take change
 	if err := take(tx); err != nil {
 		return err
 	}
-	env.Failpoint(lab.InsideWrite)
+	env.Failpoint(ctx, lab.InsideWrite)
 	_, err := tx.ExecContext(ctx, env.DB.SQL("INSERT INTO pawl_lab_orders (product, buyer, customer) VALUES (?, ?, ?)"),
-		productOf(env, buyer), buyer, customerOf(env.Setup, buyer))
+		productOf(env.Setup, buyer), buyer, customerOf(env.Setup, buyer))
 	return err
 }
 

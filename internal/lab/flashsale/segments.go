@@ -46,14 +46,14 @@ func prepareSegments(ctx context.Context, db *lab.DB, setup lab.Setup) error {
 func buySegment(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error) {
 	thought := false
 	for {
-		rows, err := segmentsLeft(ctx, env, productOf(env, buyer))
+		rows, err := segmentsLeft(ctx, env, productOf(env.Setup, buyer))
 		if err != nil || len(rows) == 0 {
 			return lab.SoldOut, err
 		}
 		if !thought {
 			thought = true
 			env.Think()
-			env.Failpoint(lab.BeforeWrite)
+			env.Failpoint(ctx, lab.BeforeWrite)
 		}
 		for i := range rows {
 			row := rows[(buyer/env.Setup.Products+i)%len(rows)]

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pawl-go/pawl/internal/lab"
+	"github.com/pawl-go/pawl/internal/lab/labtest"
 	"github.com/pawl-go/pawl/internal/testserver"
 )
 
@@ -32,6 +33,20 @@ func TestServerFaults(t *testing.T) {
 				t.Errorf("%d runs, want 2", len(report.Runs))
 			}
 		})
+	}
+}
+
+// The only writer is killed when all buyers have their answer: what is promised is written
+// all the same. And what a Redis forgets that is restarted is missing, though only one
+// buyer is served at a time.
+func TestReserveWithOneProcess(t *testing.T) {
+	t.Parallel()
+	s := session(t, "reserve")
+	s.Locks = labtest.Redis(t)
+	s.Faults, s.Procs, s.Clients, s.Stock, s.Buyers = []lab.Fault{lab.Kill, lab.Restart}, 1, 1, 8, 8
+	runs := run(t, s).Runs
+	if runs[0].Sold != 8 || runs[0].Outcome != lab.Holds || runs[1].Expected != lab.Broken {
+		t.Errorf("%+v", runs)
 	}
 }
 

@@ -24,6 +24,6 @@ var timestamp = lab.Strategy{
 func tryTimestamp(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error) {
 	return buyIfUnchanged(ctx, env, buyer, func(tx *sql.Tx, s stock) (sql.Result, error) {
 		return tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = ?, changed = ? WHERE id = ? AND changed = ?"),
-			s.num-1, time.Now().Unix(), productOf(env, buyer), s.changed)
+			s.num-1, time.Now().Unix(), productOf(env.Setup, buyer), s.changed)
 	})
 }

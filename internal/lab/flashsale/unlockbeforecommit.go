@@ -45,7 +45,7 @@ func buyAndUnlock(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, err
 	}
 	return lab.Told(env.DB.Tx(ctx, func(tx *sql.Tx) error {
 		err := buyDeferred(ctx, env, tx, buyer, s, lock)
-		env.Failpoint(lab.BeforeCommit)
+		env.Failpoint(ctx, lab.BeforeCommit)
 		return err
 	}))
 }
@@ -55,5 +55,5 @@ func buyDeferred(ctx context.Context, env *lab.Env, tx *sql.Tx, buyer int, s sto
 	defer lock.Unlock() //nolint:errcheck // it may have run out in a fault
 	defer env.Held(buyer, lock.Token())()
 	env.Think()
-	return write(ctx, env, tx, buyer, setNum(ctx, env, productOf(env, buyer), s.num-1))
+	return write(ctx, env, tx, buyer, setNum(ctx, env, productOf(env.Setup, buyer), s.num-1))
 }

@@ -40,7 +40,7 @@ var versionNoRetry = lab.Strategy{
 func tryVersion(ctx context.Context, env *lab.Env, buyer int) (lab.Answer, error) {
 	return buyIfUnchanged(ctx, env, buyer, func(tx *sql.Tx, s stock) (sql.Result, error) {
 		return tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_stock SET num = ?, version = version + 1 WHERE id = ? AND version = ?"),
-			s.num-1, productOf(env, buyer), s.version)
+			s.num-1, productOf(env.Setup, buyer), s.version)
 	})
 }
 
@@ -52,6 +52,6 @@ func buyIfUnchanged(ctx context.Context, env *lab.Env, buyer int, update func(tx
 		return no, err
 	}
 	env.Think()
-	env.Failpoint(lab.BeforeWrite)
+	env.Failpoint(ctx, lab.BeforeWrite)
 	return lab.Told(sell(ctx, env, buyer, func(tx *sql.Tx) error { return lab.OneRow(update(tx, s)) }))
 }

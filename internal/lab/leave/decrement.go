@@ -13,7 +13,7 @@ var decrement = lab.Strategy{
 	Why: "No deduction is lost, because the database subtracts. But all who have read that enough is left deduct, " +
 		"whoever came first: the balance falls below zero.",
 	Expect: func(s lab.Setup) lab.Outcome {
-		return lab.Oversells.If(s.AtOnce() > 1 && wanted(s) > s.Stock*s.Products)
+		return lab.Oversells.If(s.AtOnce() > 1 && tooMuch(s))
 	},
 	New: func(env *lab.Env) lab.Serve {
 		return func(ctx context.Context, number int) (lab.Answer, error) {

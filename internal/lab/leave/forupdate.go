@@ -24,7 +24,7 @@ var forUpdate = lab.Strategy{
 
 // approveInTx is read-then-write in one transaction. lock is what the read says besides.
 func approveInTx(ctx context.Context, env *lab.Env, number int, opts *sql.TxOptions, lock string) (told lab.Answer, err error) {
-	r := requestOf(env, number)
+	r := requestOf(env.Setup, number)
 	left := func() {} // the critical section ends with the transaction
 	defer func() { left() }()
 	err = env.DB.TxOptions(ctx, opts, func(tx *sql.Tx) error {
@@ -35,7 +35,7 @@ func approveInTx(ctx context.Context, env *lab.Env, number int, opts *sql.TxOpti
 		}
 		left = env.Held(number, 0)
 		env.Think()
-		env.Failpoint(lab.BeforeWrite)
+		env.Failpoint(ctx, lab.BeforeWrite)
 		told = lab.Bought
 		return write(ctx, env, tx, r, setDays(ctx, env, r, b.days-r.days))
 	})

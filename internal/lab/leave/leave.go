@@ -32,7 +32,8 @@ func Scenario() *lab.Scenario {
 		},
 		Prepare: prepare,
 		Count:   count,
-		Served:  served,
+		Served:  "SELECT request AS buyer FROM pawl_lab_leave",
+		Key:     employeeOf,
 		Moral:   moral,
 	}
 }
@@ -51,28 +52,40 @@ func moral(r *lab.Report) string {
 // request is one for leave, as its number says it.
 type request struct{ number, employee, days int }
 
-func requestOf(env *lab.Env, number int) request {
-	return request{number: number, employee: number%env.Setup.Products + 1, days: number/env.Setup.Products%3 + 1}
+func requestOf(s lab.Setup, number int) request {
+	return request{number: number, employee: employeeOf(s, number), days: number/s.Products%3 + 1}
 }
+
+// employeeOf returns whose request it is.
+func employeeOf(s lab.Setup, number int) int { return number%s.Products + 1 }
 
 // lockName returns the name of the lock on the employee's balance.
 func (r request) lockName(env *lab.Env) string { return fmt.Sprint(env.Lock, ":", r.employee) }
 
 // overdrawn is what comes of those who decide by an old balance.
 func overdrawn(s lab.Setup) lab.Outcome {
-	if wanted(s) > s.Stock*s.Products {
+	if tooMuch(s) {
 		return lab.Oversells
 	}
 	return lab.LosesUpdates
 }
 
-// wanted returns the days that all requests are for: two on average.
-func wanted(s lab.Setup) int { return 2 * s.Buyers }
+// tooMuch reports whether some employee wants more days than are granted.
+func tooMuch(s lab.Setup) bool {
+	wanted := make(map[int]int)
+	for number := 1; number <= s.Buyers; number++ {
+		r := requestOf(s, number)
+		if wanted[r.employee] += r.days; wanted[r.employee] > s.Stock {
+			return true
+		}
+	}
+	return false
+}
 
 // approve is what the strategies have in common that read the balance first: it refuses
 // what is not there, thinks, and has write approve the rest.
 func approve(ctx context.Context, env *lab.Env, number int, write func(request, balance) error) (lab.Answer, error) {
-	r := requestOf(env, number)
+	r := requestOf(env.Setup, number)
 	b, err := readBalance(ctx, env, env.DB, r.employee, "")
 	if err != nil {
 		return "", err
@@ -81,6 +94,6 @@ func approve(ctx context.Context, env *lab.Env, number int, write func(request, 
 		return lab.SoldOut, nil
 	}
 	env.Think()
-	env.Failpoint(lab.BeforeWrite)
+	env.Failpoint(ctx, lab.BeforeWrite)
 	return lab.Told(write(r, b))
 }

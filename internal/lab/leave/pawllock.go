@@ -34,7 +34,7 @@ type guard struct {
 // underLock is read-then-write under the lock.
 func underLock(env *lab.Env, g guard) lab.Serve {
 	return func(ctx context.Context, number int) (lab.Answer, error) {
-		r := requestOf(env, number)
+		r := requestOf(env.Setup, number)
 		return lab.UnderLock(ctx, env,
 			func() (*pawl.Lock, error) { return env.Locks.Lock(ctx, r.lockName(env)) },
 			func(lock *pawl.Lock) (lab.Answer, error) {
@@ -53,9 +53,9 @@ func approveLocked(ctx context.Context, env *lab.Env, lock *pawl.Lock, r request
 		return lab.SoldOut, err
 	}
 	env.Think()
-	if err := env.LastLook(lock); err != nil {
+	if err := env.LastLook(ctx, lock); err != nil {
 		return "", err
 	}
-	env.Failpoint(lab.BeforeWrite)
+	env.Failpoint(ctx, lab.BeforeWrite)
 	return lab.Told(take(ctx, env, r, g.write(ctx, lock, r, b.days-r.days)))
 }

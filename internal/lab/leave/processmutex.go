@@ -16,7 +16,7 @@ var processMutexPerKey = lab.Strategy{
 	New: func(env *lab.Env) lab.Serve {
 		locks := make([]sync.Mutex, env.Setup.Products+1) // by employee
 		return func(ctx context.Context, number int) (lab.Answer, error) {
-			lock := &locks[requestOf(env, number).employee]
+			lock := &locks[requestOf(env.Setup, number).employee]
 			lock.Lock()
 			defer lock.Unlock()
 			return approveByReading(ctx, env, number)

@@ -44,10 +44,6 @@ func count(ctx context.Context, db *lab.DB, setup lab.Setup) (lab.Counts, error)
 	return c, rows.Err()
 }
 
-func served(ctx context.Context, db *lab.DB, number int) (bool, error) {
-	return db.Any(ctx, "SELECT COUNT(*) FROM pawl_lab_leave WHERE request = ?", number)
-}
-
 // balance is what an approval reads.
 type balance struct{ days, version int }
 
@@ -72,7 +68,7 @@ func write(ctx context.Context, env *lab.Env, tx *sql.Tx, r request, deduct chan
 	if err := deduct(tx); err != nil {
 		return err
 	}
-	env.Failpoint(lab.InsideWrite)
+	env.Failpoint(ctx, lab.InsideWrite)
 	_, err := tx.ExecContext(ctx, env.DB.SQL("INSERT INTO pawl_lab_leave (request, employee, days) VALUES (?, ?, ?)"), r.number, r.employee, r.days)
 	return err
 }

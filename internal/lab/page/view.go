@@ -99,7 +99,7 @@ func (p Page) facts() []fact {
 	r := p.Report
 	one := func(name, value string) fact { return fact{name, []string{value}} }
 	facts := []fact{
-		one("Size", fmt.Sprintf("stock %s, products %s, buyers %s", grouped(r.Stock), grouped(r.Products), grouped(r.Buyers))),
+		one("Size", sizeOf(r)),
 		one("Workers", fmt.Sprintf("%d processes, %d clients in each", r.Procs, r.Clients)),
 		one("Seed", strconv.FormatUint(r.Seed, 10)),
 		one("TTL under faults", milliseconds(float64(r.TTL))+" ms"),
@@ -112,6 +112,15 @@ func (p Page) facts() []fact {
 		facts = append(facts, one("Made", p.Made.UTC().Format(time.RFC1123)))
 	}
 	return slices.DeleteFunc(facts, func(f fact) bool { return strings.Join(f.Values, "") == "" })
+}
+
+// sizeOf is the size of the run, in the words of its flags.
+func sizeOf(r *lab.Report) string {
+	text := fmt.Sprintf("stock %s, products %s, buyers %s", grouped(r.Stock), grouped(r.Products), grouped(r.Buyers))
+	if r.Limit > 0 {
+		text += ", limit " + grouped(r.Limit)
+	}
+	return text
 }
 
 func versionOf(r *lab.Report) string {

@@ -48,6 +48,6 @@ func runLocked(ctx context.Context, env *lab.Env, number int) (lab.Answer, error
 		func(locks *pawl.Locks) (lab.Answer, error) {
 			all := locks.All()
 			defer env.Held(number, all[len(all)-1].Token())() // of the target, which sorts last
-			return runJob(ctx, env, number, func() error { return env.LastLook(locks) })
+			return runJob(ctx, env, number, func() error { return env.LastLook(ctx, locks) })
 		})
 }

@@ -33,7 +33,7 @@ func Scenario() *lab.Scenario {
 		Strategies: []lab.Strategy{noLock, processMutex, serializable, pawlLockAll},
 		Prepare:    prepare,
 		Count:      count,
-		Served:     served,
+		Served:     "SELECT item AS buyer FROM pawl_lab_written UNION ALL SELECT number FROM pawl_lab_runs",
 		Moral:      moral,
 	}
 }
@@ -87,7 +87,7 @@ func runJob(ctx context.Context, env *lab.Env, number int, stillAllowed func() e
 			return "", err
 		}
 	}
-	env.Failpoint(lab.BeforeWrite)
-	env.Failpoint(lab.InsideWrite) // between two writes, although not of one transaction
+	env.Failpoint(ctx, lab.BeforeWrite)
+	env.Failpoint(ctx, lab.InsideWrite) // between two writes, although not of one transaction
 	return lab.Told(inOneEach(ctx, env, deleteAll, noteRun(number)))
 }

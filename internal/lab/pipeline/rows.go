@@ -56,11 +56,6 @@ func count(ctx context.Context, db *lab.DB, _ lab.Setup) (lab.Counts, error) {
 	return c, err
 }
 
-func served(ctx context.Context, db *lab.DB, number int) (bool, error) {
-	return db.Any(ctx, "SELECT COUNT(*) FROM (SELECT item FROM pawl_lab_written WHERE item = ? "+
-		"UNION ALL SELECT number FROM pawl_lab_runs WHERE number = ?) AS done", number, number)
-}
-
 // step is some statements of a transaction.
 type step func(ctx context.Context, env *lab.Env, tx *sql.Tx) error
 

@@ -36,8 +36,8 @@ func moveRows(ctx context.Context, env *lab.Env, tx *sql.Tx, number int) error {
 		return err
 	}
 	env.Think()
-	env.Failpoint(lab.BeforeWrite)
-	env.Failpoint(lab.InsideWrite)
+	env.Failpoint(ctx, lab.BeforeWrite)
+	env.Failpoint(ctx, lab.InsideWrite)
 	if err := deleteAll(ctx, env, tx); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func discarding(ctx context.Context, env *lab.Env, submit int, try func() (told 
 		if got || err != nil {
 			return told, err
 		}
-		found, err := find(ctx, env, env.DB, accountOf(env, submit), "")
+		found, err := find(ctx, env, env.DB, accountOf(env.Setup, submit), "")
 		if err != nil || found > 0 {
 			return lab.Discarded, err
 		}

@@ -30,14 +30,14 @@ func blocks(s lab.Setup) bool { return s.DB != fence.PostgreSQL }
 // findInTx is find-then-insert in one transaction. lock is what the read says besides.
 func findInTx(ctx context.Context, env *lab.Env, submit int, opts *sql.TxOptions, lock string) (lab.Answer, error) {
 	return lab.Told(env.DB.TxOptions(ctx, opts, func(tx *sql.Tx) error {
-		found, err := find(ctx, env, tx, accountOf(env, submit), lock)
+		found, err := find(ctx, env, tx, accountOf(env.Setup, submit), lock)
 		if err != nil {
 			return err
 		}
 		defer env.Held(submit, 0)()
 		env.Think()
 		if found == 0 {
-			env.Failpoint(lab.BeforeWrite)
+			env.Failpoint(ctx, lab.BeforeWrite)
 		}
 		return write(ctx, env, tx, submit, found)
 	}))

@@ -50,6 +50,6 @@ func locked(ctx context.Context, env *lab.Env, submit int, take func(context.Con
 		func() (*pawl.Lock, error) { return take(ctx, lockName(env, submit)) },
 		func(lock *pawl.Lock) (lab.Answer, error) {
 			defer env.Held(submit, lock.Token())()
-			return findFirst(ctx, env, submit, func() error { return env.LastLook(lock) })
+			return findFirst(ctx, env, submit, func() error { return env.LastLook(ctx, lock) })
 		})
 }

@@ -32,10 +32,6 @@ func count(ctx context.Context, db *lab.DB, setup lab.Setup) (lab.Counts, error)
 	return c, err
 }
 
-func served(ctx context.Context, db *lab.DB, submit int) (bool, error) {
-	return db.Any(ctx, "SELECT COUNT(*) FROM pawl_lab_submits WHERE submit = ?", submit)
-}
-
 // find returns the id of the account's row, or 0. lock is what the SELECT says besides.
 func find(ctx context.Context, env *lab.Env, q lab.Querier, account int, lock string) (int64, error) {
 	var id int64
@@ -54,7 +50,7 @@ func put(ctx context.Context, env *lab.Env, submit int, found int64) error {
 
 // write is put in a transaction that has begun.
 func write(ctx context.Context, env *lab.Env, tx *sql.Tx, submit int, found int64) error {
-	query, args := "INSERT INTO pawl_lab_users (submit, account) VALUES (?, ?)", []any{submit, accountOf(env, submit)}
+	query, args := "INSERT INTO pawl_lab_users (submit, account) VALUES (?, ?)", []any{submit, accountOf(env.Setup, submit)}
 	if found > 0 {
 		query, args = "UPDATE pawl_lab_users SET submit = ? WHERE id = ?", []any{submit, found}
 	}
@@ -66,7 +62,7 @@ func write(ctx context.Context, env *lab.Env, tx *sql.Tx, submit int, found int6
 
 // note writes that the submit was done.
 func note(ctx context.Context, env *lab.Env, tx *sql.Tx, submit int) error {
-	env.Failpoint(lab.InsideWrite)
-	_, err := tx.ExecContext(ctx, env.DB.SQL("INSERT INTO pawl_lab_submits (submit, account) VALUES (?, ?)"), submit, accountOf(env, submit))
+	env.Failpoint(ctx, lab.InsideWrite)
+	_, err := tx.ExecContext(ctx, env.DB.SQL("INSERT INTO pawl_lab_submits (submit, account) VALUES (?, ?)"), submit, accountOf(env.Setup, submit))
 	return err
 }

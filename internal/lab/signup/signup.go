@@ -29,7 +29,8 @@ func Scenario() *lab.Scenario {
 		},
 		Prepare: prepare,
 		Count:   count,
-		Served:  served,
+		Served:  "SELECT submit AS buyer FROM pawl_lab_submits",
+		Key:     accountOf,
 		Moral:   moral,
 	}
 }
@@ -50,11 +51,11 @@ func moral(r *lab.Report) string {
 
 // accountOf returns what a submit is for. Submits are in a random order, so those of one
 // account come at any time.
-func accountOf(env *lab.Env, submit int) int { return submit%env.Setup.Stock + 1 }
+func accountOf(s lab.Setup, submit int) int { return submit%s.Stock + 1 }
 
 // lockName returns the name of the lock on what a submit is for.
 func lockName(env *lab.Env, submit int) string {
-	return fmt.Sprint(env.Lock, ":", accountOf(env, submit))
+	return fmt.Sprint(env.Lock, ":", accountOf(env.Setup, submit))
 }
 
 // races reports whether two submits of one account can meet.
@@ -66,7 +67,7 @@ func expectLocked(s lab.Setup) lab.Outcome { return lab.Duplicates.If(races(s) &
 // findFirst is right when nobody else submits the same account meanwhile. stillAllowed, if
 // not nil, is the last look before the write.
 func findFirst(ctx context.Context, env *lab.Env, submit int, stillAllowed func() error) (lab.Answer, error) {
-	found, err := find(ctx, env, env.DB, accountOf(env, submit), "")
+	found, err := find(ctx, env, env.DB, accountOf(env.Setup, submit), "")
 	if err != nil {
 		return "", err
 	}
@@ -78,7 +79,7 @@ func findFirst(ctx context.Context, env *lab.Env, submit int, stillAllowed func(
 	}
 	if found == 0 {
 		// Who is about to insert is whom a fault is to strike.
-		env.Failpoint(lab.BeforeWrite)
+		env.Failpoint(ctx, lab.BeforeWrite)
 	}
 	return lab.Told(put(ctx, env, submit, found))
 }

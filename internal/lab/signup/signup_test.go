@@ -36,7 +36,7 @@ func TestFaultsThatOutliveTheLock(t *testing.T) {
 	t.Parallel()
 	s := labtest.Session(t, signup.Scenario(), "unique-index,pawl-trylock,pawl")
 	small(s)
-	s.Locks, s.Faults = labtest.Redis(t), []lab.Fault{lab.Pause}
+	s.Locks, s.Faults = labtest.Redis(t), []lab.Fault{lab.Pause, lab.Restart, lab.Cut}
 	report := labtest.Run(t, s)
 	for _, r := range report.Runs {
 		if want := map[string]lab.Outcome{"unique-index": lab.Holds}[r.Strategy]; want == "" && r.Outcome != lab.Duplicates {

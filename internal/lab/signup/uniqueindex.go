@@ -24,11 +24,11 @@ var uniqueIndex = lab.Strategy{
 		}
 		return func(ctx context.Context, submit int) (lab.Answer, error) {
 			env.Think()
-			env.Failpoint(lab.BeforeWrite)
+			env.Failpoint(ctx, lab.BeforeWrite)
 			// MySQL may find deadlocks between inserts into one gap.
 			return env.Retry(ctx, lab.Tries, lab.Conflict, func() (lab.Answer, error) {
 				return lab.Told(env.Tx(ctx, func(tx *sql.Tx) error {
-					if _, err := tx.ExecContext(ctx, upsert, submit, accountOf(env, submit)); err != nil {
+					if _, err := tx.ExecContext(ctx, upsert, submit, accountOf(env.Setup, submit)); err != nil {
 						return err
 					}
 					return note(ctx, env, tx, submit)

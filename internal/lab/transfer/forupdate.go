@@ -77,7 +77,7 @@ func transferInTx(ctx context.Context, env *lab.Env, o order, opts *sql.TxOption
 			return err
 		}
 		left = env.Held(o.number, 0)
-		env.Failpoint(lab.BeforeWrite)
+		env.Failpoint(ctx, lab.BeforeWrite)
 		told = lab.Bought
 		return write(ctx, env, tx, o, balances[o.from], balances[o.to])
 	})

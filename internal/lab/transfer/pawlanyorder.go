@@ -34,7 +34,7 @@ var pawlAnyOrder = lab.Strategy{
 					func() (twoLocks, error) { return lockTwo(ctx, env, o) },
 					func(locks twoLocks) (lab.Answer, error) {
 						defer env.Held(number, locks.second.Token())()
-						return transferByReading(ctx, env, o, func() error { return env.LastLook(locks) })
+						return transferByReading(ctx, env, o, func() error { return env.LastLook(ctx, locks) })
 					})
 			})
 		}

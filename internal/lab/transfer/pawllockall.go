@@ -24,7 +24,7 @@ var pawlLockAll = lab.Strategy{
 				},
 				func(locks *pawl.Locks) (lab.Answer, error) {
 					defer env.Held(number, locks.All()[0].Token())()
-					return transferByReading(ctx, env, o, func() error { return env.LastLook(locks) })
+					return transferByReading(ctx, env, o, func() error { return env.LastLook(ctx, locks) })
 				})
 		}
 	},

@@ -45,10 +45,6 @@ func count(ctx context.Context, db *lab.DB, setup lab.Setup) (lab.Counts, error)
 	return c, rows.Err()
 }
 
-func served(ctx context.Context, db *lab.DB, number int) (bool, error) {
-	return db.Any(ctx, "SELECT COUNT(*) FROM pawl_lab_transfers WHERE number = ?", number)
-}
-
 // readBalance reads an account. lock is what the SELECT says besides.
 func readBalance(ctx context.Context, env *lab.Env, q lab.Querier, account int, lock string) (int, error) {
 	var balance int
@@ -66,7 +62,7 @@ func write(ctx context.Context, env *lab.Env, tx *sql.Tx, o order, from, to int)
 	}
 	for i, row := range rows {
 		if i == 1 {
-			env.Failpoint(lab.InsideWrite)
+			env.Failpoint(ctx, lab.InsideWrite)
 		}
 		if _, err := tx.ExecContext(ctx, env.DB.SQL("UPDATE pawl_lab_accounts SET balance = ? WHERE id = ?"), row[1], row[0]); err != nil {
 			return err

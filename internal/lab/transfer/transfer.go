@@ -34,7 +34,8 @@ func Scenario() *lab.Scenario {
 		},
 		Prepare: prepare,
 		Count:   count,
-		Served:  served,
+		Served:  "SELECT number AS buyer FROM pawl_lab_transfers",
+		Key:     pairOf,
 		Moral:   moral,
 	}
 }
@@ -57,13 +58,16 @@ type order struct{ number, from, to, amount int }
 // orderOf returns a transfer: within a pair every other one goes the other way, with less,
 // so that lost updates of both kinds do not make up for each other.
 func orderOf(env *lab.Env, number int) order {
-	pair, turn := number%env.Setup.Products, number/env.Setup.Products
+	pair, turn := pairOf(env.Setup, number), number/env.Setup.Products
 	one, other := 2*pair+1, 2*pair+2
 	if turn%2 == 1 {
 		return order{number: number, from: other, to: one, amount: 1}
 	}
 	return order{number: number, from: one, to: other, amount: 3}
 }
+
+// pairOf returns the pair of accounts that a transfer is within, counted from 0.
+func pairOf(s lab.Setup, number int) int { return number % s.Products }
 
 // lockName returns the name of the lock on an account.
 func lockName(env *lab.Env, account int) string { return fmt.Sprintf("%s:%06d", env.Lock, account) }
@@ -87,7 +91,7 @@ func transferByReading(ctx context.Context, env *lab.Env, o order, stillAllowed 
 			return "", err
 		}
 	}
-	env.Failpoint(lab.BeforeWrite)
+	env.Failpoint(ctx, lab.BeforeWrite)
 	return lab.Told(env.Tx(ctx, func(tx *sql.Tx) error { return write(ctx, env, tx, o, before[0], before[1]) }))
 }
 
