@@ -30,6 +30,9 @@ const (
 	// BeforeLook is before the last look at a lock of pawl. Only strategies with such a lock
 	// pass it.
 	BeforeLook
+	// AfterWrite is after the commit of the write, and before the lock goes back. Only
+	// strategies that name it in Then pass it.
+	AfterWrite
 	// BeforeCommit is after the last statement of the transaction that writes. Only
 	// strategies that name it in At pass it.
 	BeforeCommit

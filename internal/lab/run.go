@@ -143,7 +143,7 @@ func (r *run) handle(ev event) error {
 	case kindAt:
 		return r.hit(ev)
 	case kindNext:
-		r.heldUp(ev.proc)
+		return r.heldUp(ev.proc)
 	case kindHeld:
 		r.recorder.held(ev.proc.number, r.key(ev.Buyer), ev.message)
 	case kindLeft:

@@ -44,19 +44,25 @@ func (r *run) hit(ev event) error {
 }
 
 // heldUp lets whom the fault has struck go on: the next one is where it is wanted.
-func (r *run) heldUp(next *proc) {
+func (r *run) heldUp(next *proc) error {
 	r.strike.next = next
-	r.goOn(time.Now())
+	return r.goOn(time.Now())
 }
 
-// goOn tells whom the fault has struck to go on, once.
-func (r *run) goOn(now time.Time) {
-	if r.strike.over {
-		return
+// goOn ends the fault and tells whom it has struck to go on, once.
+func (r *run) goOn(now time.Time) error {
+	s := r.strike
+	if s.over {
+		return nil
 	}
-	r.strike.over = true
-	r.recorder.mark("over", r.strike.proc.number, 0, now)
-	r.strike.proc.tell(lineResume)
+	s.over = true
+	r.mend(s)
+	r.recorder.mark("over", s.proc.number, 0, now)
+	s.proc.tell(lineResume)
+	if r.setup.Fault != Pause {
+		return nil
+	}
+	return resumeProcess(s.proc.cmd.Process)
 }
 
 // sold counts an order, and lets the one after go on when a third has bought: the first
@@ -90,12 +96,9 @@ func (r *run) lift(now time.Time) error {
 		return nil
 	}
 	r.mend(s)
-	if s.bought > 0 || r.othersIdle() || now.Sub(s.since) > r.longest() {
-		r.goOn(now)
-		if r.setup.Fault != Pause {
-			return nil
-		}
-		return resumeProcess(s.proc.cmd.Process)
+	_, forNext := r.strategy.Then[r.setup.Fault] // who is held up ends the fault
+	if s.bought > 0 && !forNext || r.othersIdle() || now.Sub(s.since) > r.longest() {
+		return r.goOn(now)
 	}
 	if r.setup.Fault != Pause {
 		return nil

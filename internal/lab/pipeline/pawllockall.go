@@ -16,6 +16,9 @@ var pawlLockAll = lab.Strategy{
 	Shared: true,
 	Expect: func(s lab.Setup) lab.Outcome { return lab.LosesUpdates.If(races(s) && s.OutlivesLock()) },
 	Blocks: lab.Renewed,
+	// Whom the fault has struck deletes what was written meanwhile. Whoever writes first keeps
+	// the lock until then, or another run could move the row to where it is safe.
+	Then: map[lab.Fault]lab.Point{lab.Pause: lab.AfterWrite, lab.Restart: lab.AfterWrite, lab.Cut: lab.AfterWrite},
 	New: func(env *lab.Env) lab.Serve {
 		return steps{
 			write: func(ctx context.Context, number int) (lab.Answer, error) { return writeLocked(ctx, env, number) },
@@ -34,7 +37,9 @@ func writeLocked(ctx context.Context, env *lab.Env, number int) (lab.Answer, err
 			if err := lab.StillHeld(lock); err != nil {
 				return "", err
 			}
-			return lab.Told(inOneEach(ctx, env, writeRow(number)))
+			err := inOneEach(ctx, env, writeRow(number))
+			env.Failpoint(ctx, lab.AfterWrite)
+			return lab.Told(err)
 		})
 }
 

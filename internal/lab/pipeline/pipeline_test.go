@@ -30,6 +30,19 @@ func TestKilledRun(t *testing.T) {
 	}
 }
 
+// A run whose locks went to others while it was held up deletes what they have written.
+func TestFaultsThatOutliveTheLocks(t *testing.T) {
+	t.Parallel()
+	s := labtest.Session(t, pipeline.Scenario(), "pawl-lockall")
+	small(s)
+	s.Locks, s.Faults = labtest.Redis(t), []lab.Fault{lab.Pause, lab.Restart, lab.Cut}
+	for _, r := range labtest.Run(t, s).Runs {
+		if r.Outcome != lab.LosesUpdates {
+			t.Errorf("%s: %s, want rows that are lost: %+v", r.Faults, r.Outcome, r)
+		}
+	}
+}
+
 // What is expected without a fault, under a pause, in one process, and of one after the
 // other.
 func TestExpectations(t *testing.T) {
