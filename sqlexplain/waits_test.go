@@ -134,9 +134,9 @@ func TestWaitsForDefinition(t *testing.T) {
 			await(t, s, func(w []sqlexplain.Session) bool { return len(here(w)) == 2 })
 			read := inBackground(t, reader, "SELECT * FROM t")
 			got := here(await(t, s, func(w []sqlexplain.Session) bool {
-			mine := here(w)
-			return len(mine) == 3 && mine[0].Transaction > 0
-		}))
+				mine := here(w)
+				return len(mine) == 3 && mine[0].Transaction > 0
+			}))
 			root := got[0]
 			if len(root.BlockedBy) != 0 || !root.Idle {
 				t.Errorf("root %+v, want the open transaction", root)
